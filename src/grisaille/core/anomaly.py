@@ -1,0 +1,80 @@
+"""How unlike healthy tissue each voxel is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from grisaille.core.arrays import frozen, require_shape
+from grisaille.core.calibration import Calibration
+from grisaille.core.errors import InputError, ShapeError
+from grisaille.core.grid import Axis, Grid
+from grisaille.core.study import Study
+from grisaille.core.volume import Source, Volume, read_only
+
+BODY = "body"
+"""Key of the body mask among the extras of an anomaly map."""
+
+
+@dataclass(frozen=True, eq=False)
+class SliceScores:
+    """One score a slice of the reference grid along ``axis``; (n,) float32."""
+
+    axis: Axis
+    values: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "axis", Axis(self.axis))
+        object.__setattr__(self, "values", frozen(self.values, np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class AnomalyMap:
+    """The scores of a study, before any threshold.
+
+    Parameters
+    ----------
+    scores
+        (z, y, x) float32, finite; higher is less like healthy tissue; 0 outside the body.
+    slice_scores
+        One score a slice.
+    grid
+        The study's reference grid.
+    calibration
+        What a cut through ``scores`` costs on healthy scans.
+    healthy
+        The healthy twin, each volume on the grid of its original, where the method paints one.
+    extras
+        What re-labelling needs; ``body`` is the mask of voxels that were judged.
+    source
+        The file order of the reference volume.
+    """
+
+    scores: npt.NDArray[np.float32]
+    slice_scores: SliceScores
+    grid: Grid
+    calibration: Calibration
+    healthy: Study | None = None
+    extras: Mapping[str, Volume] = field(default_factory=dict)
+    source: Source = field(default_factory=Source)
+
+    def __post_init__(self) -> None:
+        scores = frozen(self.scores, np.float32)
+        require_shape(scores, self.grid.shape, "an anomaly map")
+        if not np.isfinite(scores).all():
+            raise InputError("an anomaly map holds NaN or infinite scores")
+        slices = self.grid.shape[self.slice_scores.axis.index]
+        if self.slice_scores.values.shape != (slices,):
+            raise ShapeError(f"{self.slice_scores.values.size} slice scores for {slices} slices")
+        object.__setattr__(self, "scores", scores)
+        object.__setattr__(self, "extras", read_only(self.extras))
+
+    @property
+    def body(self) -> npt.NDArray[np.bool_]:
+        """(z, y, x) the voxels that were judged; all of them where no mask was kept."""
+        if BODY not in self.extras:
+            return np.ones(self.grid.shape, dtype=bool)
+        return self.extras[BODY].voxels.astype(bool)

@@ -1,0 +1,67 @@
+"""What a detection gives, and enough to run it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from grisaille.core.anomaly import AnomalyMap
+from grisaille.core.calibration import CalibrationSource, Per
+from grisaille.core.finding import Finding
+from grisaille.core.labels import Labels
+
+RESEARCH_USE = "Research use only. Not a medical device; not for diagnosis or treatment decisions."
+
+SYNTHETIC_CAVEAT = "calibrated on synthetic phantoms: the promise does not hold for this scanner"
+
+
+@dataclass(frozen=True)
+class WeightsUsed:
+    """A weights file by name and full sha256."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The threshold that was asked for: ``amount`` false positives ``per`` scan or voxel, or a share."""
+
+    amount: float
+    per: Per
+
+
+@dataclass(frozen=True, eq=False)
+class Provenance:
+    """Enough to run a detection again and to explain its numbers.
+
+    ``series`` are the pseudonyms of the study's series by modality key; ``suv`` is how SUV
+    came about; ``seconds`` by stage; ``versions`` by package.
+    """
+
+    grisaille: str
+    method: str
+    config: Mapping[str, Any]
+    weights: tuple[WeightsUsed, ...]
+    device: str
+    seed: int
+    series: Mapping[str, str]
+    grid: str
+    suv: Mapping[str, Any] | None
+    calibration_source: CalibrationSource
+    calibration_patients: int
+    asked: Asked
+    warnings: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """Scores, labels, findings, and how they came about."""
+
+    anomaly: AnomalyMap
+    labels: Labels
+    findings: tuple[Finding, ...]
+    provenance: Provenance

@@ -1,0 +1,1 @@
+"""The methods, behind one protocol."""

@@ -1,0 +1,74 @@
+"""What every method promises: the one interface of panel, command line and scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Protocol, Self
+
+from grisaille.core.anomaly import AnomalyMap
+from grisaille.core.calibration import Per
+from grisaille.core.config import Config
+from grisaille.core.labels import Labels
+from grisaille.core.result import WeightsUsed
+from grisaille.core.run import Run
+from grisaille.core.study import Case, Study
+from grisaille.weights.bundle import Bundle
+from grisaille.weights.store import WeightsFile
+
+
+class Method(Protocol):
+    """A way to tell what is not healthy; frozen, every step gives a new one.
+
+    ``name`` is how catalog, command line and panel know it; ``config_class`` its settings.
+    """
+
+    name: ClassVar[str]
+    config_class: ClassVar[type[Config]]
+
+    @property
+    def config(self) -> Config:
+        """The settings it was made with."""
+        ...
+
+    @property
+    def weights(self) -> tuple[WeightsUsed, ...]:
+        """The files its scores rest on."""
+        ...
+
+    @classmethod
+    def required_weights(cls, config: Config) -> tuple[str, ...]:
+        """Names of the weights cards that a method of these settings needs, the shipped ones included."""
+        ...
+
+    @classmethod
+    def create(cls, config: Config, files: Mapping[str, WeightsFile]) -> Self:
+        """A method that has seen no patient yet; ``files`` are those of ``required_weights``."""
+        ...
+
+    def fit(self, cases: Sequence[Case], run: Run) -> Self:
+        """A new method that learned these healthy cases, calibrated by leaving patients out."""
+        ...
+
+    def calibrate(self, cases: Sequence[Case], run: Run) -> Self:
+        """A new method whose promise was measured on these healthy cases, none of which it was fitted on."""
+        ...
+
+    def score(self, study: Study, run: Run) -> AnomalyMap:
+        """All network work on a study, at the method's working default."""
+        ...
+
+    def label(self, anomaly: AnomalyMap, false_positives: float, per: Per) -> Labels:
+        """Threshold and components: pure, without network or torch; fast enough for a slider.
+
+        With ``per`` a share, ``false_positives`` is the most anomalous share of the body.
+        """
+        ...
+
+    def state(self) -> Bundle:
+        """Everything but the backbone files, as arrays and a plain header."""
+        ...
+
+    @classmethod
+    def from_state(cls, bundle: Bundle, files: Mapping[str, WeightsFile]) -> Self:
+        """The inverse of ``state``; refuses files of another backbone."""
+        ...

@@ -1,0 +1,1 @@
+"""MVG: a Gaussian of deep features of healthy slices."""

@@ -1,0 +1,1 @@
+"""What the methods share of torch: engine, device, backbone."""

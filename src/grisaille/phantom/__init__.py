@@ -1,0 +1,1 @@
+"""Synthetic PET/CT patients: body, lesions, cohorts; seeded, with truth."""
