@@ -129,9 +129,7 @@ class Grid:
 
     def is_close(self, other: Grid, tolerance_mm: float = 1e-3) -> bool:
         """Whether every voxel of both grids lies at the same place within ``tolerance_mm``."""
-        return self.shape == other.shape and bool(
-            np.abs(self.corners_mm() - other.corners_mm()).max() <= tolerance_mm
-        )
+        return self.shape == other.shape and bool(np.abs(self.corners_mm() - other.corners_mm()).max() <= tolerance_mm)
 
     def spaced(self, spacing_mm: float | Sequence[float]) -> Grid:
         """A grid over the same field of view, edge to edge, with another spacing (z, y, x)."""

@@ -49,7 +49,9 @@ class Labels:
             if not np.isfinite(given).all() or given.min() < 0 or given.max() > 65535:
                 raise InputError("labels are whole numbers from 0 to 65535")
             if given.dtype.kind not in "iu" and not np.array_equal(given, np.round(given)):
-                raise InputError("labels are whole numbers; this image holds fractions, so it may be an intensity image")
+                raise InputError(
+                    "labels are whole numbers; this image holds fractions, so it may be an intensity image"
+                )
         object.__setattr__(self, "voxels", frozen(given, np.uint16))
         object.__setattr__(self, "names", read_only(self.names))  # type: ignore[arg-type]
 

@@ -31,7 +31,9 @@ class Study:
             raise InputError("a study needs at least one volume")
         for key, volume in self.volumes.items():
             if key != volume.modality.key:
-                raise InputError(f"volume under {key!r} is {volume.modality.value}, expected under {volume.modality.key!r}")
+                raise InputError(
+                    f"volume under {key!r} is {volume.modality.value}, expected under {volume.modality.key!r}"
+                )
         object.__setattr__(self, "volumes", read_only(self.volumes))
 
     @classmethod
