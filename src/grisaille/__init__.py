@@ -38,7 +38,7 @@ _HOMES = {
     "write_labels": "grisaille.io.labels",
     "write_result": "grisaille.io.results",
 }
-_MODULES = {"phantom": "grisaille.phantom.cohort", "samples": "grisaille.flows.samples"}
+_MODULES = {"phantom": "grisaille.phantom", "samples": "grisaille.flows.samples"}
 
 __all__ = sorted([*_HOMES, *_MODULES])
 

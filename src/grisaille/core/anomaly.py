@@ -66,7 +66,7 @@ class AnomalyMap:
         require_shape(scores, self.grid.shape, "an anomaly map")
         if not np.isfinite(scores).all():
             raise InputError("an anomaly map holds NaN or infinite scores")
-        slices = self.grid.shape[self.slice_scores.axis.index]
+        slices = self.grid.shape[self.slice_scores.axis.dimension]
         if self.slice_scores.values.shape != (slices,):
             raise ShapeError(f"{self.slice_scores.values.size} slice scores for {slices} slices")
         object.__setattr__(self, "scores", scores)

@@ -26,9 +26,9 @@ class Axis(StrEnum):
     SAGITTAL = "sagittal"
 
     @property
-    def index(self) -> int:
+    def dimension(self) -> int:
         """Index axis (z, y, x) that steps from one slice to the next."""
-        return list(Axis).index(self)
+        return tuple(Axis).index(self)
 
 
 @dataclass(frozen=True, eq=False)
