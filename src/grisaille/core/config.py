@@ -21,12 +21,12 @@ from grisaille.core.errors import ConfigError
 class Knob:
     """One setting, as a form, a flag or a file would show it.
 
-    ``type`` is bool, int, float, str, a StrEnum, or tuple for a list of ``element`` values;
+    ``kind`` is bool, int, float, str, a StrEnum, or tuple for a list of ``element`` values;
     ``optional`` knobs may also be None. ``advanced`` knobs are folded away at first.
     """
 
     name: str
-    type: type
+    kind: type
     default: Any
     help: str
     low: float | None = None
@@ -89,7 +89,7 @@ def knobs(config: type[Config]) -> tuple[Knob, ...]:
 
 def _read(one: Any, hint: Any) -> Knob:
     optional, element = False, None
-    if isinstance(hint, types.UnionType):
+    if typing.get_origin(hint) is types.UnionType:
         optional = type(None) in hint.__args__
         hint = next(part for part in hint.__args__ if part is not type(None))
     if typing.get_origin(hint) is tuple:
@@ -101,13 +101,13 @@ def _read(one: Any, hint: Any) -> Knob:
 def _checked(one: Knob, value: Any) -> Any:
     if value is None and one.optional:
         return None
-    if one.type is tuple and one.element is not None:
+    if one.kind is tuple and one.element is not None:
         items = value if isinstance(value, (list, tuple)) else (value,)
         return tuple(_bounded(one, _converted(one, one.element, item)) for item in items)
-    return _bounded(one, _converted(one, one.type, value))
+    return _bounded(one, _converted(one, one.kind, value))
 
 
-def _converted(one: Knob, wanted: type, value: Any) -> Any:
+def _converted(one: Knob, wanted: Any, value: Any) -> Any:
     try:
         if issubclass(wanted, StrEnum):
             return wanted(value)

@@ -95,7 +95,8 @@ class Grid:
     @property
     def directions(self) -> npt.NDArray[np.float64]:
         """(3, 3); column i is the unit vector (z, y, x) along index axis i."""
-        return self.affine[:3, :3] / np.asarray(self.spacing_mm)
+        columns: npt.NDArray[np.float64] = self.affine[:3, :3] / np.asarray(self.spacing_mm)
+        return columns
 
     @property
     def voxel_ml(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
@@ -79,7 +79,7 @@ class Run:
         Cancelled
             Before the next step once ``is_cancelled`` says so.
         """
-        if total is None and hasattr(steps, "__len__"):
+        if total is None and isinstance(steps, Sized):
             total = len(steps)
         started = time.monotonic()
         self.check_cancelled()
