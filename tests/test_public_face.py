@@ -9,7 +9,7 @@ NAMES = (
     "AnomalyMap Calibration Case Finding Grid GrisailleError Labels Result Run Study Volume "
     "calibrate detect find_findings load_method phantom read_labels read_study read_volume resample "
     "samples train write_labels write_result"
-).split()
+).split()  # noqa: SIM905
 
 HEAVY = "torch", "torchvision", "monai", "open_clip", "timm", "SimpleITK", "napari", "qtpy", "pydicom", "scipy"
 

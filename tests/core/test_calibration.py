@@ -19,12 +19,13 @@ def by_hand() -> Calibration:
     return Calibration(CalibrationSource.PATIENTS, CUTS, findings, voxels, body_voxels=999, patients=3)
 
 
-def test_one_more_finding_on_one_more_scan_is_expected_than_was_seen() -> None:
-    np.testing.assert_allclose(by_hand().expected(Per.SCAN), [4, 1.5, 0.5, 0.25])
+def test_the_mean_is_expected_or_one_more_finding_on_one_more_scan() -> None:
+    np.testing.assert_allclose(by_hand().expected(Per.SCAN), [5, 5 / 3, 0.5, 0.25])
 
 
 def test_the_lowest_cut_that_keeps_the_promise_is_taken() -> None:
-    assert by_hand().cut(1.5, Per.SCAN) == 2
+    assert by_hand().cut(1.7, Per.SCAN) == 2
+    assert by_hand().cut(1.6, Per.SCAN) == 3
     assert by_hand().cut(1.0, Per.SCAN) == 3
     assert by_hand().cut(0.15, Per.VOXEL) == 2
 

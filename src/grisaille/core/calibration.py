@@ -85,13 +85,15 @@ class Calibration:
     def expected(self, per: Per) -> npt.NDArray[np.float64]:
         """(k,) upper estimate of the rate at each cut, never rising with the cut.
 
-        One more false positive than was seen is counted, on one more scan (or voxel), as in
-        conformal prediction: with p scans no rate below 1 / (p + 1) can be promised.
+        The mean over the scans, or, where that is more, one more false positive than was seen on
+        one more scan (or voxel), as in conformal prediction: with p scans no rate below
+        1 / (p + 1) can be promised.
         """
         if per is Per.SCAN:
-            rates = (self.findings.sum(axis=0) + 1) / (self.scans + 1)
+            seen, trials = self.findings.mean(axis=0), self.scans
         else:
-            rates = (self.voxels.mean(axis=0) * self.body_voxels + 1) / (self.body_voxels + 1)
+            seen, trials = self.voxels.mean(axis=0), self.body_voxels
+        rates = np.maximum(seen, (seen * trials + 1) / (trials + 1))
         falling: npt.NDArray[np.float64] = np.maximum.accumulate(rates[::-1])[::-1]
         return falling
 
