@@ -1,0 +1,198 @@
+"""From a label image to findings: components, and what a radiologist reads of each."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from grisaille.core.anomaly import AnomalyMap
+from grisaille.core.errors import ConfigError
+from grisaille.core.finding import Finding
+from grisaille.core.grid import Grid
+from grisaille.core.labels import Labels
+from grisaille.core.study import Study
+from grisaille.core.volume import Unit, Volume
+from grisaille.imaging.diameters import axes_mm
+from grisaille.imaging.regions import Region
+from grisaille.imaging.suv_peak import suv_peak
+
+CONNECTIVITIES = (6, 18, 26)
+"""Neighbours that join voxels: by faces, by edges too, by corners too."""
+
+MOST_LABELS = 65535
+
+
+def components(mask: npt.NDArray[np.generic], connectivity: int = 26) -> npt.NDArray[np.uint32]:
+    """Connected components, numbered from 1.
+
+    Parameters
+    ----------
+    mask
+        (z, y, x); bool, or label numbers, of which different ones are never joined.
+    connectivity
+        6, 18 or 26. Findings are counted with 26; autoPET's script uses 18.
+
+    Raises
+    ------
+    ConfigError
+        If ``connectivity`` is none of these.
+    """
+    if connectivity not in CONNECTIVITIES:
+        raise ConfigError(f"connectivity is {connectivity}, expected one of 6, 18, 26")
+    import cc3d
+
+    writable = np.require(mask, requirements="W")  # cc3d refuses the read-only arrays of our types
+    numbered = cc3d.connected_components(writable, connectivity=connectivity, out_dtype=np.uint32)
+    return np.asarray(numbered, dtype=np.uint32)
+
+
+def label_above(
+    scores: npt.NDArray[np.floating],
+    cut: float,
+    body: npt.NDArray[np.bool_],
+    *,
+    smallest_ml: float,
+    voxel_ml: float,
+    connectivity: int = 26,
+) -> npt.NDArray[np.uint16]:
+    """Components of the body at or above a cut, the one with the highest score first.
+
+    Parameters
+    ----------
+    scores, body
+        (z, y, x) of one shape.
+    smallest_ml
+        Smaller components are left out.
+    voxel_ml
+        Volume of one voxel.
+
+    Returns
+    -------
+    (z, y, x) uint16; label 1 holds the highest score. Of more than 65535 components the
+    highest are kept.
+    """
+    mask = scores >= cut
+    mask &= body
+    parts = components(mask, connectivity)
+    places = np.flatnonzero(mask)
+    number = parts.ravel()[places]
+    sizes = np.bincount(number)
+    peaks = np.full(len(sizes), -np.inf)
+    np.maximum.at(peaks, number, scores.ravel()[places])
+    kept = np.flatnonzero(sizes * voxel_ml >= smallest_ml * (1 - 1e-9))
+    kept = kept[kept > 0]
+    ranked = kept[np.argsort(-peaks[kept], kind="stable")][:MOST_LABELS]
+    renumbered = np.zeros(len(sizes), dtype=np.uint16)
+    renumbered[ranked] = np.arange(1, len(ranked) + 1)
+    labels = np.zeros(scores.shape, dtype=np.uint16)
+    labels.ravel()[places] = renumbered[number]
+    return labels
+
+
+def find_findings(
+    labels: Labels, study: Study, anomaly: AnomalyMap | None = None, *, connectivity: int = 26
+) -> tuple[Finding, ...]:
+    """The connected components of each label number, measured.
+
+    The largest component keeps the label's number as its id, further ones get numbers that no
+    label has. Each volume is measured on its own grid, at the voxels whose centres lie in the
+    finding by millimetres, so a label is never resampled. SUV needs a PET in SUVbw, HU a CT in HU.
+
+    Parameters
+    ----------
+    labels
+        Any grid in the study's frame.
+    anomaly
+        The scores; a finding's score is the highest in it.
+
+    Returns
+    -------
+    By id, ascending.
+    """
+    pet = study.pet if study.pet is not None and study.pet.unit is Unit.SUVBW else None
+    ct = study.ct if study.ct is not None and study.ct.unit is Unit.HU else None
+    origin = f"{study.patient} {labels.grid.affine.tobytes().hex()}"
+    findings = []
+    for number, label, region in _numbered(labels, connectivity):
+        indices = region.indices
+        volume_ml = len(indices) * labels.grid.voxel_ml
+        superior, posterior, left = (float(mm) for mm in labels.grid.to_mm(indices.mean(axis=0)))
+        long_mm, short_mm = axes_mm(region.mask, labels.grid)
+        uptake = _uptake(region, labels.grid, pet)
+        finding = Finding(
+            id=number,
+            label=label,
+            tracking_uid=_tracking_uid(origin, region),
+            volume_ml=volume_ml,
+            suv_max=uptake and uptake.highest,
+            suv_mean=uptake and uptake.mean,
+            suv_peak=uptake and uptake.peak,
+            tlg=uptake and uptake.mean * volume_ml,
+            hu_mean=_mean(region, labels.grid, ct),
+            long_axis_mm=long_mm,
+            short_axis_mm=short_mm,
+            centroid_l_mm=left,
+            centroid_p_mm=posterior,
+            centroid_s_mm=superior,
+            slice_first=int(indices[0, 0]),
+            slice_last=int(indices[-1, 0]),
+            score=_highest(region, labels.grid, anomaly),
+        )
+        findings.append(finding)
+    return tuple(findings)
+
+
+def _numbered(labels: Labels, connectivity: int) -> Iterator[tuple[int, int, Region]]:
+    """Id, label number and region of every finding, by id."""
+    parts = components(labels.voxels, connectivity)
+    regions: dict[int, list[Region]] = {}
+    for part, box in enumerate(ndimage.find_objects(parts), start=1):
+        region = Region((box[0].start, box[1].start, box[2].start), parts[box] == part)
+        regions.setdefault(int(region.values(labels.voxels)[0]), []).append(region)
+    further: list[tuple[int, Region]] = []
+    for label in sorted(regions):
+        largest, *others = sorted(regions[label], key=lambda region: -int(region.mask.sum()))
+        yield label, label, largest
+        further += [(label, region) for region in others]
+    for number, (label, region) in enumerate(further, start=max(regions, default=0) + 1):
+        yield number, label, region
+
+
+class _Uptake(NamedTuple):
+    """SUV of a finding."""
+
+    highest: float
+    mean: float
+    peak: float
+
+
+def _uptake(region: Region, grid: Grid, pet: Volume | None) -> _Uptake | None:
+    if pet is None or not (there := region.onto(pet.grid, grid)).mask.any():
+        return None
+    suv = there.values(pet.voxels)
+    return _Uptake(float(suv.max()), float(suv.mean(dtype=np.float64)), suv_peak(pet.voxels, there, pet.grid))
+
+
+def _mean(region: Region, grid: Grid, volume: Volume | None) -> float | None:
+    if volume is None or not (there := region.onto(volume.grid, grid)).mask.any():
+        return None
+    return float(there.values(volume.voxels).mean(dtype=np.float64))
+
+
+def _highest(region: Region, grid: Grid, anomaly: AnomalyMap | None) -> float | None:
+    if anomaly is None or not (there := region.onto(anomaly.grid, grid)).mask.any():
+        return None
+    return float(there.values(anomaly.scores).max())
+
+
+def _tracking_uid(origin: str, region: Region) -> str:
+    """A DICOM UID under 2.25 made of the finding's voxels: the same again for the same finding."""
+    content = hashlib.sha256(f"{origin} {region.start} {region.mask.shape}".encode())
+    content.update(np.packbits(region.mask).tobytes())
+    return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, content.hexdigest()).int}"

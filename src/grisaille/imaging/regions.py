@@ -1,0 +1,104 @@
+"""A set of voxels as a box and a mask, and the same set on another grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from grisaille.core.grid import Grid
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """Voxels of a grid.
+
+    Parameters
+    ----------
+    start
+        Index (z, y, x) of the mask's first voxel in the grid.
+    mask
+        (z, y, x) bool.
+    """
+
+    start: tuple[int, int, int]
+    mask: npt.NDArray[np.bool_]
+
+    @property
+    def box(self) -> tuple[slice, slice, slice]:
+        """The mask's place in an array of the grid's shape."""
+        z, y, x = (slice(first, first + size) for first, size in zip(self.start, self.mask.shape, strict=True))
+        return z, y, x
+
+    @property
+    def indices(self) -> npt.NDArray[np.intp]:
+        """(n, 3) indices (z, y, x) in the grid, in raster order."""
+        places: npt.NDArray[np.intp] = np.argwhere(self.mask) + np.asarray(self.start)
+        return places
+
+    def values(self, voxels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """(n,) the numbers of ``voxels`` (z, y, x) in this region, in raster order."""
+        numbers: npt.NDArray[Any] = voxels[self.box][self.mask]
+        return numbers
+
+    def onto(self, target: Grid, grid: Grid) -> Region:
+        """The voxels of ``target`` whose centres lie in this region of ``grid``.
+
+        A region that lies between the centres of a coarser target takes the voxels that hold
+        its own centres instead. Empty where the target's field of view does not reach.
+        Nothing is resampled: each value that is measured was measured by the scanner.
+        """
+        if target.is_close(grid):
+            return self
+        start, shape = self._reach(target, grid)
+        mask = np.zeros(shape, dtype=bool)
+        if mask.size:
+            _mark_centres_inside(mask, start, self, np.linalg.inv(grid.affine) @ target.affine)
+        if not mask.any():
+            return _of_indices(np.round(target.to_index(grid.to_mm(self.indices))).astype(int), target.shape)
+        return Region(start, mask)
+
+    def _reach(self, target: Grid, grid: Grid) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+        """Start and shape of the box of ``target`` that encloses this region; a size may be 0."""
+        first = np.asarray(self.start) - 0.5
+        ends = np.stack([first, first + self.mask.shape])
+        corners = np.stack(np.meshgrid(*ends.T, indexing="ij"), axis=-1).reshape(8, 3)
+        places = target.to_index(grid.to_mm(corners))
+        low = np.clip(np.ceil(places.min(axis=0)), 0, target.shape).astype(int)
+        high = np.clip(np.floor(places.max(axis=0)) + 1, low, target.shape).astype(int)
+        return _triple(low), _triple(high - low)
+
+
+def _mark_centres_inside(
+    mask: npt.NDArray[np.bool_], start: Sequence[int], region: Region, to_region: npt.NDArray[np.float64]
+) -> None:
+    """Mark each voxel of ``mask`` whose centre, put through the index affine, lies in ``region``."""
+    _, rows, columns = mask.shape
+    y = np.arange(start[1], start[1] + rows)[:, None]
+    x = np.arange(start[2], start[2] + columns)[None, :]
+    in_plane = [to_region[i, 1] * y + to_region[i, 2] * x + to_region[i, 3] - region.start[i] for i in range(3)]
+    for z, plane in enumerate(mask, start=start[0]):  # a slice at a time bounds the memory of whole-body labels
+        places = [np.floor(in_plane[i] + to_region[i, 0] * z + 0.5).astype(int) for i in range(3)]
+        held = np.ones(plane.shape, dtype=bool)
+        for place, size in zip(places, region.mask.shape, strict=True):
+            held &= (place >= 0) & (place < size)
+        plane[held] = region.mask[places[0][held], places[1][held], places[2][held]]
+
+
+def _of_indices(indices: npt.NDArray[np.int_], shape: tuple[int, int, int]) -> Region:
+    """The region of those (n, 3) indices that lie in an array of ``shape``."""
+    kept = indices[((indices >= 0) & (indices < shape)).all(axis=1)]
+    if not len(kept):
+        return Region((0, 0, 0), np.zeros((0, 0, 0), dtype=bool))
+    start = kept.min(axis=0)
+    mask = np.zeros(kept.max(axis=0) - start + 1, dtype=bool)
+    mask[tuple((kept - start).T)] = True
+    return Region(_triple(start), mask)
+
+
+def _triple(numbers: npt.NDArray[np.int_]) -> tuple[int, int, int]:
+    z, y, x = (int(number) for number in numbers)
+    return z, y, x
