@@ -64,14 +64,16 @@ def sphere_weights(directions: bytes) -> npt.NDArray[np.float64]:
     reach = np.ceil(np.linalg.norm(np.linalg.inv(matrix), axis=1) * PEAK_RADIUS_MM - 0.5).astype(int).clip(0)
     parts = np.ceil(np.linalg.norm(matrix, axis=0) / _SUBSTEP_MM).astype(int)
     sizes = 2 * reach + 1
-    # Each voxel is cut into parts[i] pieces along axis i; a piece counts by its centre.
+    # Each voxel is cut into parts[i] pieces along axis i; a piece across the surface counts in
+    # part, by the distance of its centre: hard edges would miss the millilitre by 1 %.
     steps = [(np.arange(n * p) + 0.5) / p - n / 2 for n, p in zip(sizes, parts, strict=True)]
     squares = np.zeros([len(step) for step in steps])
     for row in matrix:
         place = row[0] * steps[0][:, None, None] + row[1] * steps[1][:, None] + row[2] * steps[2]
         squares += place**2
-    pieces = (squares <= PEAK_RADIUS_MM**2).reshape(np.stack([sizes, parts], axis=1).ravel())
-    shares = pieces.mean(axis=(1, 3, 5))
+    edge_mm = (abs(np.linalg.det(matrix)) / parts.prod()) ** (1 / 3)
+    pieces = np.clip((PEAK_RADIUS_MM - np.sqrt(squares)) / edge_mm + 0.5, 0.0, 1.0)
+    shares = pieces.reshape(np.stack([sizes, parts], axis=1).ravel()).mean(axis=(1, 3, 5))
     weights: npt.NDArray[np.float64] = shares / shares.sum()
     weights.flags.writeable = False
     return weights
