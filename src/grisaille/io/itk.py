@@ -1,0 +1,206 @@
+"""NRRD and MetaImage to types and back, through SimpleITK. Their world is LPS, as ours.
+
+SimpleITK reads the voxels; what it lets pass in silence is tested here first: files that do
+not say how they lie in the patient, headers that claim more than there is, voxels in other
+files, and damaged compressed MetaImage data.
+Source: NRRD 5 definition (teem.sourceforge.net/nrrd/format.html); MetaIO documentation (itk.org).
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from grisaille.core.errors import InputError, OutputError, UnreadableFile
+from grisaille.core.grid import Grid
+from grisaille.core.volume import Source, SourceFormat
+from grisaille.io.axes import Affine, canonical, to_source
+from grisaille.io.image import (
+    SUFFIXES,
+    FileImage,
+    require_file,
+    require_memory,
+    require_plausible,
+    require_three_axes,
+    require_written,
+    suffix_of,
+    writable,
+)
+from grisaille.io.safe_write import replacing
+
+_LONGEST_HEADER = 1 << 20
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What is tested before the voxels are read: ``data`` is the file that holds them, from byte ``start`` on."""
+
+    says_place: bool
+    compressed: bool
+    data: Path
+    start: int
+
+
+def read_itk(path: Path, *, frame: int | None = None) -> FileImage:
+    """Read ``.nrrd``, ``.mha`` or ``.mhd``.
+
+    Parameters
+    ----------
+    frame
+        Which volume of a four-dimensional file, from 0.
+
+    Raises
+    ------
+    UnreadableFile
+        If the file is damaged, truncated, of another kind, or claims more than it can hold.
+    InputError
+        If it does not say how it lies in the patient.
+    UnsuitableVolume
+        If it holds several volumes and none was chosen.
+    """
+    import SimpleITK as sitk
+
+    require_file(path)
+    kind = SUFFIXES[suffix_of(path)]
+    header = _nrrd_header(path) if kind is SourceFormat.NRRD else _meta_header(path)
+    if not header.says_place:
+        raise InputError(
+            f"{path.name} does not say how it lies in the patient, so left and right are unknown; "
+            "save it again with its directions"
+        )
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+        frame = _check(reader, path, header, frame)
+        image = reader.Execute()
+    except RuntimeError as error:
+        raise _damaged(path) from error
+    if kind is SourceFormat.MHA and header.compressed:
+        _require_whole(path, header, image.GetNumberOfPixels() * image.GetSizeOfPixelComponent())
+    if image.GetDimension() == 4:
+        image = image[:, :, :, frame]
+    elif image.GetDimension() == 2:
+        image = sitk.JoinSeries(image)
+    array = sitk.GetArrayFromImage(image)
+    voxels, grid, source = canonical(array.transpose(2, 1, 0), _affine(image), format=kind, name=path.name)
+    return FileImage(voxels, grid, source)
+
+
+def write_itk(array: npt.NDArray[Any], grid: Grid, source: Source, path: Path) -> None:
+    """Write (z, y, x) voxels to ``.nrrd`` or ``.mha`` in the order of their source.
+
+    Read back and compared before it takes its name: SimpleITK returns normally on a full disk.
+    """
+    import SimpleITK as sitk
+
+    if suffix_of(path) not in (".nrrd", ".mha"):
+        raise OutputError(f"{path.name}: images are written as .nii, .nii.gz, .nrrd or .mha; give one of these names")
+    ours = writable(array)
+    array_ijk, affine = to_source(ours, grid, source)
+    image = sitk.GetImageFromArray(np.ascontiguousarray(array_ijk.transpose(2, 1, 0)))
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    image.SetSpacing(spacing.tolist())
+    image.SetDirection((affine[:3, :3] / spacing).ravel().tolist())
+    image.SetOrigin(affine[:3, 3].tolist())
+    with replacing(path) as temporary:
+        try:
+            sitk.WriteImage(image, str(temporary), useCompression=True)
+            back = read_itk(temporary)
+        except (RuntimeError, InputError) as error:
+            raise OutputError(
+                f"{path.name} could not be written whole; check that the disk has room and the place can be written"
+            ) from error
+        require_written(back, ours, grid, path.name)
+
+
+def _check(reader: Any, path: Path, header: _Header, frame: int | None) -> int:
+    """Test the sizes that the header declares; the frame to take."""
+    import SimpleITK as sitk
+
+    kind = sitk.GetPixelIDValueAsString(reader.GetPixelID())
+    bits = [number for number in (8, 16, 32, 64) if f"{number}-bit" in kind]
+    if reader.GetNumberOfComponents() != 1 or "complex" in kind or not bits:
+        raise UnreadableFile(
+            f"{path.name} holds voxels of kind {kind!r}, expected one number a voxel; convert it first"
+        )
+    size = reader.GetSize()
+    _, frame = require_three_axes(path.name, tuple(size), frame)
+    declared = math.prod(size) * bits[0] // 8
+    stored = header.data.stat().st_size - header.start
+    require_plausible(path.name, declared, stored, compressed=header.compressed)
+    require_memory(path.name, declared * 2)
+    return frame
+
+
+def _affine(image: Any) -> Affine:
+    affine = np.eye(4)
+    affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
+    affine[:3, 3] = image.GetOrigin()
+    return affine
+
+
+def _nrrd_header(path: Path) -> _Header:
+    fields: dict[str, str] = {}
+    with path.open("rb") as file:
+        if not file.readline(_LONGEST_HEADER).startswith(b"NRRD"):
+            raise _damaged(path)
+        for line in iter(lambda: file.readline(_LONGEST_HEADER), b""):
+            if not line.strip() or file.tell() > _LONGEST_HEADER:
+                break
+            key, _, value = line.decode("latin-1").partition(":")
+            fields[key.strip().lower()] = value.strip()
+        start = file.tell()
+    if "data file" in fields or "datafile" in fields:
+        raise UnreadableFile(f"{path.name} keeps its voxels in other files; save it as one file")
+    compressed = fields.get("encoding", "raw").lower() not in ("raw", "txt", "text", "ascii", "hex")
+    return _Header("space" in fields and "space directions" in fields, compressed, path, start)
+
+
+def _meta_header(path: Path) -> _Header:
+    fields: dict[str, str] = {}
+    with path.open("rb") as file:
+        while "elementdatafile" not in fields:
+            line = file.readline(_LONGEST_HEADER)
+            key, equals, value = line.decode("latin-1").partition("=")
+            if not equals or file.tell() > _LONGEST_HEADER:
+                raise _damaged(path)
+            fields[key.strip().lower()] = value.strip()
+        start = file.tell()
+    data = fields["elementdatafile"]
+    compressed = fields.get("compresseddata", "false").lower() == "true"
+    says_place = bool({"transformmatrix", "rotation", "orientation"} & set(fields))
+    if data.upper() == "LOCAL":
+        return _Header(says_place, compressed, path, start)
+    # A header may name any file of the machine; only one beside it is taken.
+    beside = path.with_name(data) if Path(data).name == data else None
+    if beside is None or not beside.is_file():
+        raise UnreadableFile(f"{path.name} names a file of voxels that is not beside it; keep the two together")
+    return _Header(says_place, compressed, beside, 0)
+
+
+def _require_whole(path: Path, header: _Header, expected_bytes: int) -> None:
+    """Test the checksum of compressed MetaImage data: SimpleITK reads on over an error in it."""
+    stream, inflated = zlib.decompressobj(), 0
+    try:
+        with header.data.open("rb") as file:
+            file.seek(header.start)
+            chunk = file.read(1 << 20)
+            while chunk and not stream.eof and inflated <= expected_bytes:
+                inflated += len(stream.decompress(chunk, 1 << 24))
+                chunk = stream.unconsumed_tail or file.read(1 << 20)
+    except zlib.error as error:
+        raise _damaged(path) from error
+    if not stream.eof or inflated != expected_bytes:
+        raise _damaged(path)
+
+
+def _damaged(path: Path) -> UnreadableFile:
+    kind = {SourceFormat.NRRD: "NRRD", SourceFormat.MHA: "MetaImage"}[SUFFIXES[suffix_of(path)]]
+    return UnreadableFile(f"{path.name} is not a whole {kind} file: it is damaged, truncated or of another kind")
