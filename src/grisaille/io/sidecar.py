@@ -1,0 +1,99 @@
+"""The small JSON beside an image that says what its numbers mean.
+
+``CT.nii.gz`` has ``CT.json``: ``{"modality": "CT", "unit": "HU"}`` for a volume,
+``{"names": {"1": "liver"}}`` for labels. JSON of other programs is left alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from grisaille.core.errors import UnreadableFile
+from grisaille.core.volume import Modality, Unit
+from grisaille.io.image import stem_of
+from grisaille.io.safe_write import replacing
+
+_LARGEST = 1 << 20
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """What the JSON says; None where it says nothing. ``names`` are those of labels."""
+
+    modality: Modality | None = None
+    unit: Unit | None = None
+    names: Mapping[int, str] | None = field(default=None)
+
+
+def sidecar_path(path: Path) -> Path:
+    """Where the sidecar of an image lies."""
+    return path.with_name(f"{stem_of(path)}.json")
+
+
+def read_sidecar(path: Path) -> Sidecar:
+    """What the sidecar of an image says; nothing where there is none.
+
+    Raises
+    ------
+    UnreadableFile
+        If it is damaged, or names a modality or unit that is not known.
+    """
+    beside = sidecar_path(path)
+    if not beside.is_file():
+        return Sidecar()
+    try:
+        if beside.stat().st_size > _LARGEST:
+            raise ValueError
+        content = json.loads(beside.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            return Sidecar()
+        names = content.get("names")
+        return Sidecar(
+            modality=_choice(Modality, content, "modality", beside),
+            unit=_choice(Unit, content, "unit", beside),
+            names=None if names is None else {int(number): str(name) for number, name in names.items()},
+        )
+    except (ValueError, AttributeError, OSError, RecursionError) as error:
+        raise UnreadableFile(f"{beside.name} beside {path.name} is not sound JSON; mend it or remove it") from error
+
+
+def write_volume_sidecar(path: Path, modality: Modality, unit: Unit) -> None:
+    """Say what the numbers of the image ``path`` mean."""
+    _write(path, {"modality": modality.value, "unit": unit.value})
+
+
+def write_names(path: Path, names: Mapping[int, str]) -> None:
+    """Keep the names of labels, which no image format can hold, beside the image ``path``."""
+    _write(path, {"names": {str(number): names[number] for number in sorted(names)}})
+
+
+def parsed(kind: type[Choice], value: str) -> Choice | None:
+    """The member that a user means by ``value``, whatever the case and the slashes; None if there is none."""
+    plain = _plain(value)
+    return next((member for member in kind if plain in (_plain(member.value), _plain(member.name))), None)
+
+
+def _plain(value: str) -> str:
+    return value.lower().replace("/", "").replace("_", "")
+
+
+def _choice(kind: type[Choice], content: Mapping[str, Any], key: str, beside: Path) -> Choice | None:
+    if key not in content:
+        return None
+    choice = parsed(kind, str(content[key]))
+    if choice is None:
+        known = ", ".join(repr(member.value) for member in kind)
+        raise UnreadableFile(f"{beside.name} gives the {key} {content[key]!r}, expected one of {known}; mend it")
+    return choice
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    with replacing(sidecar_path(path)) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
