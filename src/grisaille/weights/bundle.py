@@ -129,13 +129,17 @@ def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     if _KEY not in metadata:
         raise WeightsMismatch(f"{path.name} is a safetensors file, but not a model that grisaille wrote")
     try:
-        content = json.loads(metadata[_KEY])
+        content = json.loads(metadata[_KEY], parse_constant=_no_number)
         version, header = content["format"], dict(content["header"])
     except (ValueError, TypeError, KeyError) as error:
         raise DamagedWeights(f"{path.name} has a header that cannot be read ({error}); copy it again") from error
     if version != FORMAT:
         raise WeightsMismatch(f"{path.name} has format {version}, this grisaille reads {FORMAT}; install the newer one")
     return header
+
+
+def _no_number(constant: str) -> None:
+    raise ValueError(f"{constant} is not a number")
 
 
 def _count_not_finite(array: npt.NDArray[Any]) -> int:

@@ -1,0 +1,37 @@
+"""Every weights file has a card that says enough."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from grisaille.weights.card import Card, CardKind, cards
+
+
+@pytest.mark.parametrize("card", cards().values(), ids=lambda card: card.name)
+def test_a_card_says_what_where_from_and_under_which_licence(card: Card) -> None:
+    assert card.version
+    assert card.licence
+    assert card.intended_use
+    assert card.file
+    assert card.source.startswith("https://") or card.kind is CardKind.METHOD
+    assert card.package or card.hub or card.kind is CardKind.METHOD
+
+
+@pytest.mark.parametrize("card", cards().values(), ids=lambda card: card.name)
+def test_a_hash_is_whole_or_absent_and_then_not_pinned(card: Card) -> None:
+    assert re.fullmatch("[0-9a-f]{64}|", card.sha256)
+    assert card.is_pinned == bool(card.sha256)
+    assert bool(card.bytes) == card.is_pinned
+
+
+def test_the_offline_default_is_pinned() -> None:
+    assert cards()["efficientnet-lite0"].is_pinned
+
+
+def test_every_backbone_that_can_be_named_has_a_card() -> None:
+    from grisaille.nn.backbone import BackboneName
+
+    backbones = {name for name, card in cards().items() if card.kind is CardKind.BACKBONE}
+    assert set(BackboneName) <= backbones
