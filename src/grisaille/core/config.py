@@ -22,7 +22,8 @@ class Knob:
     """One setting, as a form, a flag or a file would show it.
 
     ``kind`` is bool, int, float, str, a StrEnum, or tuple for a list of ``element`` values;
-    ``optional`` knobs may also be None. ``advanced`` knobs are folded away at first.
+    ``optional`` knobs may also be None. ``advanced`` knobs are folded away at first. Knobs that a
+    fit does not rest on, ``after_fit``, may be changed on a fitted method.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Knob:
     high: float | None = None
     unit: str = ""
     advanced: bool = False
+    after_fit: bool = False
     optional: bool = False
     element: type | None = None
 
@@ -45,11 +47,19 @@ def knob(
     high: float | None = None,
     unit: str = "",
     advanced: bool = False,
+    after_fit: bool = False,
 ) -> Any:
     """A dataclass field that carries what a form, a flag or a file needs to know of it."""
     return field(
         default=default,
-        metadata={"help": help, "low": low, "high": high, "unit": unit, "advanced": advanced},
+        metadata={
+            "help": help,
+            "low": low,
+            "high": high,
+            "unit": unit,
+            "advanced": advanced,
+            "after_fit": after_fit,
+        },
     )
 
 

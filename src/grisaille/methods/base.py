@@ -31,6 +31,11 @@ class Method(Protocol):
         ...
 
     @property
+    def modalities(self) -> tuple[str, ...]:
+        """Keys (``ct``, ``pet``) of what it knows; a study needs one of them at least."""
+        ...
+
+    @property
     def weights(self) -> tuple[WeightsUsed, ...]:
         """The files its scores rest on."""
         ...

@@ -1,0 +1,176 @@
+"""One study through one method: scores, labels, findings, and how they came about."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+import grisaille
+from grisaille.core.anomaly import AnomalyMap
+from grisaille.core.calibration import Calibration, CalibrationSource, Per
+from grisaille.core.errors import ConfigError
+from grisaille.core.labels import Labels
+from grisaille.core.result import SYNTHETIC_CAVEAT, Asked, Provenance, Result
+from grisaille.core.run import Run
+from grisaille.core.study import Study
+from grisaille.flows.suitable import require_suitable
+from grisaille.flows.versions import imported_versions
+from grisaille.imaging.findings import find_findings
+from grisaille.methods.base import Method
+
+
+def detect(
+    study: Study,
+    method: Method,
+    *,
+    false_positives: float = 1.0,
+    per: Per | str = Per.SCAN,
+    top: float | None = None,
+    run: Run | None = None,
+) -> Result:
+    """Score a study, mark what is above the threshold asked for, and measure it.
+
+    Parameters
+    ----------
+    false_positives, per
+        The threshold: findings on a healthy scan, or the share of healthy voxels marked.
+    top
+        Instead of that, the most anomalous share of this body (0 to 1), which promises nothing.
+
+    Returns
+    -------
+    Its labels lie on the study's reference grid. A method that was never calibrated makes none
+    until ``top`` is given; a warning says so.
+
+    Raises
+    ------
+    ConfigError
+        If the threshold makes no sense.
+    InputError
+        If the study holds nothing that the method can work on.
+    """
+    asked = asked_for(false_positives, per, top)
+    require_suitable(study, method.modalities)
+    run = run or Run()
+    notes: list[str] = []
+
+    def note(sentence: str) -> None:
+        notes.append(sentence)
+        run.note(sentence)
+
+    stages = _Stages()
+    anomaly = method.score(study, replace(run, on_note=note))
+    stages.end("score")
+    labels = _labels(method, anomaly, asked)
+    stages.end("label")
+    findings = find_findings(labels, study, anomaly)
+    stages.end("measure")
+    provenance = Provenance(
+        grisaille=grisaille.__version__,
+        method=method.name,
+        config=method.config.to_mapping(),
+        weights=method.weights,
+        device=_device(run),
+        seed=run.seed,
+        series={key: one.source.series or one.source.name or one.name for key, one in study.volumes.items()},
+        grid=str(study.reference),
+        suv=_suv(study),
+        calibration_source=anomaly.calibration.source,
+        calibration_patients=anomaly.calibration.patients,
+        asked=asked,
+        warnings=(*study.warnings, *notes, *_promise_warnings(anomaly.calibration, asked)),
+        seconds=stages.seconds,
+        versions=imported_versions(),
+    )
+    return Result(anomaly, labels, findings, provenance)
+
+
+def relabel(result: Result, study: Study, method: Method, false_positives: float, per: Per | str = Per.SCAN) -> Result:
+    """The same scores at another threshold: no network, fast enough for a slider."""
+    asked = asked_for(false_positives, per)
+    labels = _labels(method, result.anomaly, asked)
+    before = _promise_warnings(result.anomaly.calibration, result.provenance.asked)
+    kept = tuple(warning for warning in result.provenance.warnings if warning not in before)
+    provenance = replace(
+        result.provenance, asked=asked, warnings=kept + _promise_warnings(result.anomaly.calibration, asked)
+    )
+    return Result(result.anomaly, labels, find_findings(labels, study, result.anomaly), provenance)
+
+
+def asked_for(false_positives: float, per: Per | str, top: float | None = None) -> Asked:
+    """The threshold in one record; ``top`` wins.
+
+    Raises
+    ------
+    ConfigError
+        If ``per`` is unknown, the amount is not above 0, or a share is above 1.
+    """
+    try:
+        asked = Asked(float(false_positives), Per(per)) if top is None else Asked(float(top), Per.SHARE)
+    except ValueError:
+        raise ConfigError(f"per is {str(per)!r}, expected one of {', '.join(Per)}") from None
+    if not 0 < asked.amount < np.inf:
+        raise ConfigError(f"the threshold asked for is {asked.amount} per {asked.per.value}, expected more than 0")
+    if asked.per is not Per.SCAN and asked.amount > 1:
+        raise ConfigError(f"{asked.amount} was asked for per {asked.per.value}, expected a share between 0 and 1")
+    return asked
+
+
+@dataclass
+class _Stages:
+    """Seconds of each stage, told at its end."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    since: float = field(default_factory=time.perf_counter)
+
+    def end(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.seconds[stage] = round(now - self.since, 3)
+        self.since = now
+
+
+def _labels(method: Method, anomaly: AnomalyMap, asked: Asked) -> Labels:
+    if anomaly.calibration.source is CalibrationSource.NONE and asked.per is not Per.SHARE:
+        return Labels(np.zeros(anomaly.grid.shape, dtype=np.uint16), anomaly.grid, source=anomaly.source)
+    return replace(method.label(anomaly, asked.amount, asked.per), source=anomaly.source)
+
+
+def _promise_warnings(calibration: Calibration, asked: Asked) -> tuple[str, ...]:
+    """What a reader has to know of the threshold."""
+    if asked.per is Per.SHARE:
+        return ()
+    if calibration.source is CalibrationSource.NONE:
+        return (
+            "this model was never calibrated on healthy scans, so no label was made; "
+            "ask for the most anomalous share of the body instead (top), or calibrate it",
+        )
+    warnings = []
+    smallest = calibration.smallest(asked.per)
+    if asked.amount < smallest * (1 - 1e-9):
+        warnings.append(
+            f"asked for {asked.amount:g} false positives per {asked.per.value}, but {calibration.scans} healthy scans "
+            f"promise {smallest:.2g} at the least; the highest cut was used"
+        )
+    if calibration.source is CalibrationSource.SYNTHETIC:
+        warnings.append(SYNTHETIC_CAVEAT)
+    return tuple(warnings)
+
+
+def _device(run: Run) -> str:
+    """Where the networks ran; a method that never opened torch ran on the CPU."""
+    if "torch" not in sys.modules:
+        return "cpu"
+    from grisaille.nn.device import resolve_device
+
+    return str(resolve_device(run))
+
+
+def _suv(study: Study) -> Mapping[str, object] | None:
+    record = study.pet.provenance.suv if study.pet is not None else None
+    if record is None:
+        return None
+    return {"factor_range": record.factor_range, "path": record.path, "overrides": dict(record.overrides)}

@@ -1,0 +1,86 @@
+"""What a method can work on, said before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from grisaille.core.errors import ConfigError, SuvRefused, UnknownUnit, UnsuitableVolume
+from grisaille.core.study import Case, Study
+from grisaille.core.volume import Modality, Unit, Volume
+
+FEWEST_VOXELS = 4
+"""Along each axis; fewer show no anatomy."""
+
+_UNITS = {Modality.CT: Unit.HU, Modality.PET: Unit.SUVBW}
+
+
+def require_suitable(study: Study, modalities: Iterable[str]) -> None:
+    """Raise unless every volume that a method would look at can be looked at.
+
+    Parameters
+    ----------
+    modalities
+        Keys (``ct``, ``pet``) of what the method knows.
+
+    Raises
+    ------
+    UnsuitableVolume
+        If none of its modalities is there, or a volume is constant, not finite or too small.
+    UnknownUnit, SuvRefused
+        If a volume is in another unit than the method learned.
+    """
+    known = tuple(modalities)
+    used = [volume for key, volume in study.volumes.items() if key in known]
+    if not used:
+        raise UnsuitableVolume(
+            f"the study holds {_names(study.volumes)}, the model knows {_names(known)}; give it one of these"
+        )
+    for volume in used:
+        _require_unit(volume)
+        _require_content(volume)
+
+
+def require_healthy(cases: Sequence[Case]) -> None:
+    """Raise ``ConfigError`` unless there are cases and none is known to hold a lesion."""
+    if not cases:
+        raise ConfigError("no healthy case was given; learning what is healthy needs at least one")
+    for number, case in enumerate(cases, start=1):
+        if case.healthy is False or (case.truth is not None and case.truth.voxels.any()):
+            raise ConfigError(f"case {number} of {len(cases)} holds lesions; a method learns from healthy cases only")
+
+
+def _require_unit(volume: Volume) -> None:
+    expected = _UNITS.get(volume.modality, volume.unit)
+    if volume.unit is expected:
+        return
+    suv = volume.provenance.suv
+    if volume.modality is Modality.PET and suv is not None and suv.refused:
+        raise SuvRefused(suv.refused)
+    raise UnknownUnit(
+        f"{_title(volume)} is in {volume.unit.value or 'no unit'}, expected {expected.value}; "
+        "give its unit when reading it, or leave it out"
+    )
+
+
+def _require_content(volume: Volume) -> None:
+    if min(volume.grid.shape) < FEWEST_VOXELS:
+        sizes = " x ".join(str(size) for size in volume.grid.shape)
+        raise UnsuitableVolume(
+            f"{_title(volume)} has {sizes} voxels, expected at least {FEWEST_VOXELS} along each axis; give a whole scan"
+        )
+    low, high = volume.voxels.min(), volume.voxels.max()  # NaN and infinity come through
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise UnsuitableVolume(f"{_title(volume)} holds values that are not finite; replace them first")
+    if low == high:
+        raise UnsuitableVolume(f"{_title(volume)} holds {low:g} everywhere; check that the right file was given")
+
+
+def _title(volume: Volume) -> str:
+    kind = "PET" if volume.modality is Modality.PET else volume.modality.value
+    return f"{kind} {volume.name!r}" if volume.name else f"the {kind}"
+
+
+def _names(keys: Iterable[str]) -> str:
+    return " and ".join(key.upper() for key in keys)

@@ -1,0 +1,55 @@
+"""From healthy studies to a fitted, calibrated method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from grisaille.core.config import Config
+from grisaille.core.errors import ConfigError
+from grisaille.core.run import Run
+from grisaille.core.study import Case
+from grisaille.flows.load import find_weights, save_method
+from grisaille.flows.suitable import require_healthy
+from grisaille.methods import catalog
+from grisaille.methods.base import Method
+from grisaille.weights.store import WeightsFile
+
+
+def train(
+    name: str,
+    cases: Sequence[Case],
+    *,
+    out: str | Path | None = None,
+    config: Config | None = None,
+    files: Mapping[str, WeightsFile] | None = None,
+    run: Run | None = None,
+) -> Method:
+    """Fit the method ``name`` on healthy cases and calibrate it, leaving patients out.
+
+    Parameters
+    ----------
+    cases
+        Read lazily, more than once; none may hold a lesion.
+    out
+        Where the method is written, whole or not at all; nowhere if None.
+    config
+        Its settings; the defaults if None.
+    files
+        From ``flows.load.find_weights``; looked for on this machine if None.
+
+    Raises
+    ------
+    ConfigError
+        If there is no case, one is not healthy, or the settings belong to another method.
+    """
+    wanted = catalog.config_class(name)
+    config = wanted() if config is None else config
+    if not isinstance(config, wanted):
+        raise ConfigError(f"{name} takes settings of {wanted.__name__}, found {type(config).__name__}")
+    require_healthy(cases)
+    files = find_weights(name, config) if files is None else files
+    method = catalog.method_class(name).create(config, files).fit(cases, run or Run())
+    if out is not None:
+        save_method(method, out)
+    return method
