@@ -1,0 +1,78 @@
+"""How each kind of volume is dressed when it is first shown."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from grisaille.core.volume import Modality, Unit, Volume
+from grisaille.imaging.intensity import CT_WINDOWS, PET_RANGES
+
+ANOMALY_COLORS = ((0.0, 0.0, 0.0, 0.0), (0.0, 0.55, 0.55, 0.6), (0.2, 1.0, 0.9, 1.0), (1.0, 1.0, 1.0, 1.0))
+"""From nothing over teal to white: told apart from PET's black, red and yellow at a glance."""
+
+_FADED_IN = 0.3
+_SAMPLED = 500_000
+
+
+@dataclass(frozen=True)
+class Look:
+    """The display settings of an Image layer.
+
+    Volumes are added up (``additive``), so that PET glows over CT in whichever order they
+    are opened; air and absent uptake are black and add nothing.
+    """
+
+    colormap: Any
+    contrast_limits: tuple[float, float]
+    blending: str = "additive"
+    opacity: float = 1.0
+    rendering: str = "mip"
+
+    def arguments(self) -> dict[str, Any]:
+        """The keyword arguments of an Image layer."""
+        return asdict(self)
+
+
+def look_of(volume: Volume) -> Look:
+    """Grey for CT in the soft-tissue window, fire for PET from SUV 0 to 7, else grey over the values seen."""
+    if volume.modality is Modality.CT and volume.unit is Unit.HU:
+        return Look("gray", CT_WINDOWS[0].limits)
+    if volume.modality is Modality.PET:
+        limits = PET_RANGES[1].limits if volume.unit is Unit.SUVBW else (0.0, _percentiles(volume, 99.9)[0])
+        return Look(_pet_colors(), _apart(limits), opacity=0.9)
+    low, high = _percentiles(volume, 0.5, 99.8)
+    return Look("gray", _apart((low, high)))
+
+
+def look_of_anomaly(scores: np.ndarray[Any, Any], floor: float) -> Look:
+    """Teal from ``floor`` on, where scores start to be of interest, to the highest score."""
+    from napari.utils import Colormap
+
+    colormap = Colormap(np.asarray(ANOMALY_COLORS), name="anomaly", display_name="anomaly")
+    return Look(colormap, _apart((floor, float(scores.max(initial=0.0)))), opacity=0.7)
+
+
+def _pet_colors() -> Any:
+    """Inferno, told apart by the colour-blind too, faded in so that background uptake does not tint the CT."""
+    from napari.utils import Colormap
+    from napari.utils.colormaps import ensure_colormap
+
+    steps = np.linspace(0.0, 1.0, 256)
+    colors = np.array(ensure_colormap("inferno").map(steps))
+    colors[:, :3] *= np.clip(steps / _FADED_IN, 0.0, 1.0)[:, np.newaxis]
+    return Colormap(colors, name="pet", display_name="PET")
+
+
+def _percentiles(volume: Volume, *percents: float) -> list[float]:
+    """Of every n-th voxel, so that a whole body is not sorted."""
+    values = volume.voxels.ravel()[:: max(1, volume.voxels.size // _SAMPLED)]
+    return [float(value) for value in np.percentile(values, percents)]
+
+
+def _apart(limits: tuple[float, float]) -> tuple[float, float]:
+    """Limits that differ, which napari asks for, also where a volume is constant."""
+    low, high = limits
+    return (low, high) if high > low else (low, low + 1.0)
