@@ -1,0 +1,196 @@
+"""The header of one DICOM file, as plain values; patient data stays in the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydicom import Dataset, dcmread
+from pydicom.filereader import read_file_meta_info
+from pydicom.uid import (
+    UID,
+    CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
+    EnhancedCTImageStorage,
+    EnhancedMRImageStorage,
+    EnhancedPETImageStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+    LegacyConvertedEnhancedMRImageStorage,
+    LegacyConvertedEnhancedPETImageStorage,
+    MRImageStorage,
+    PositronEmissionTomographyImageStorage,
+)
+
+from grisaille.core.volume import Modality
+from grisaille.imaging.pet_series import PetSeries
+from grisaille.io.dicom_suv import pet_image
+from grisaille.io.dicom_tags import DAMAGE, count, number, quiet, text, vector, words
+from grisaille.io.pseudonym import pseudonym
+
+_SINGLE_FRAME = {
+    CTImageStorage: Modality.CT,
+    PositronEmissionTomographyImageStorage: Modality.PET,
+    MRImageStorage: Modality.MR,
+}
+_MULTI_FRAME = {
+    EnhancedCTImageStorage: Modality.CT,
+    LegacyConvertedEnhancedCTImageStorage: Modality.CT,
+    EnhancedPETImageStorage: Modality.PET,
+    LegacyConvertedEnhancedPETImageStorage: Modality.PET,
+    EnhancedMRImageStorage: Modality.MR,
+    LegacyConvertedEnhancedMRImageStorage: Modality.MR,
+}
+_PREAMBLE = 128
+
+
+class NotRead(Exception):
+    """A file is passed over; the message is the reason, and ``is_damaged`` if it was meant to be DICOM."""
+
+    def __init__(self, reason: str, *, is_damaged: bool = False) -> None:
+        super().__init__(reason)
+        self.is_damaged = is_damaged
+
+
+@dataclass(frozen=True)
+class SliceHeader:
+    """What reading needs to know of one image.
+
+    Numbers that the file lacks are None, those that cannot be read are NaN.
+
+    Parameters
+    ----------
+    file
+        Where it lies.
+    modality, is_multi_frame
+        By SOP class, and by the number of frames.
+    sop_uid, series_uid, frame_of_reference, patient
+        Identifiers, the last as a pseudonym already.
+    series_number, instance_number
+        As the scanner counted.
+    transfer_syntax, photometric, samples, bits_allocated, rows, columns
+        Of the pixels.
+    position, orientation, pixel_spacing, thickness
+        ImagePositionPatient, ImageOrientationPatient (row, column), PixelSpacing (between rows,
+        between columns) and SliceThickness, in mm.
+    slope, intercept
+        From stored to real values.
+    pet
+        For PET.
+    """
+
+    file: Path
+    modality: Modality
+    is_multi_frame: bool
+    sop_uid: str = field(repr=False)
+    series_uid: str = field(repr=False)
+    frame_of_reference: str = field(repr=False)
+    patient: str
+    series_number: int | None
+    instance_number: int | None
+    transfer_syntax: str
+    photometric: str
+    samples: int
+    bits_allocated: int
+    rows: int
+    columns: int
+    position: tuple[float, ...] | None
+    orientation: tuple[float, ...] | None
+    pixel_spacing: tuple[float, ...] | None
+    thickness: float | None
+    slope: float | None
+    intercept: float | None
+    pet: PetSeries | None = field(default=None, repr=False)
+
+    @property
+    def declared_bytes(self) -> int:
+        """Size of the decoded pixels by what the header says."""
+        return self.rows * self.columns * self.samples * max(self.bits_allocated, 8) // 8
+
+
+def read_header(file: Path) -> SliceHeader:
+    """The header of an image that grisaille reads.
+
+    Raises
+    ------
+    NotRead
+        If the file is no such image or is damaged.
+    """
+    has_preamble = _sniff(file)
+    try:
+        with quiet():
+            # pydicom inflates a deflated file whole, however large it gets, to read its header.
+            if has_preamble and read_file_meta_info(file).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+                raise NotRead("deflated DICOM is not read; convert it to explicit little endian")
+            header = dcmread(file, stop_before_pixels=True, force=True)
+            return _slice_header(file, header)
+    except DAMAGE as error:
+        raise NotRead(f"damaged DICOM header ({type(error).__name__})", is_damaged=True) from None
+
+
+def _sniff(file: Path) -> bool:
+    """Whether a DICOM file has its preamble; without it only a plausible first element is believed."""
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(_PREAMBLE + 4)
+    except OSError as error:
+        raise NotRead(f"cannot be opened ({type(error).__name__})") from None
+    if not head:
+        raise NotRead("empty file")
+    if head[_PREAMBLE:] == b"DICM":
+        return True
+    group, element = int.from_bytes(head[:2], "little"), int.from_bytes(head[2:4], "little")
+    length = int.from_bytes(head[4:8], "little")
+    is_explicit = head[4:6] in (b"UL", b"UI", b"CS", b"OB", b"SH", b"DA")
+    if len(head) > _PREAMBLE and group in (2, 8) and element <= 0x0022 and (is_explicit or length <= 64):
+        return False
+    raise NotRead("not a DICOM file")
+
+
+def _slice_header(file: Path, header: Dataset) -> SliceHeader:
+    sop_class = text(header, "SOPClassUID") or text(header.file_meta, "MediaStorageSOPClassUID")
+    modality = _SINGLE_FRAME.get(UID(sop_class)) or _MULTI_FRAME.get(UID(sop_class))
+    if modality is None and not sop_class:
+        modality = {one.value: one for one in _SINGLE_FRAME.values()}.get(text(header, "Modality"))
+    if modality is None:
+        raise NotRead(f"{_class_name(sop_class)} is not an image that grisaille reads")
+    if "LOCALIZER" in words(header, "ImageType"):
+        raise NotRead("a localizer (scout), not a slice")
+    rows, columns = count(header, "Rows"), count(header, "Columns")
+    if rows < 1 or columns < 1:
+        raise NotRead("damaged DICOM header (no Rows or Columns)", is_damaged=True)
+    patient = text(header, "PatientID") or text(header, "PatientName")
+    return SliceHeader(
+        file=file,
+        modality=modality,
+        is_multi_frame=UID(sop_class) in _MULTI_FRAME or count(header, "NumberOfFrames", 1) != 1,
+        sop_uid=text(header, "SOPInstanceUID") or text(header.file_meta, "MediaStorageSOPInstanceUID"),
+        series_uid=text(header, "SeriesInstanceUID"),
+        frame_of_reference=text(header, "FrameOfReferenceUID"),
+        patient=pseudonym(patient),
+        series_number=_integer(header, "SeriesNumber"),
+        instance_number=_integer(header, "InstanceNumber"),
+        transfer_syntax=text(header.file_meta, "TransferSyntaxUID"),
+        photometric=text(header, "PhotometricInterpretation").upper(),
+        samples=count(header, "SamplesPerPixel", 1),
+        bits_allocated=count(header, "BitsAllocated"),
+        rows=rows,
+        columns=columns,
+        position=vector(header, "ImagePositionPatient", 3),
+        orientation=vector(header, "ImageOrientationPatient", 6),
+        pixel_spacing=vector(header, "PixelSpacing", 2),
+        thickness=number(header, "SliceThickness"),
+        slope=number(header, "RescaleSlope"),
+        intercept=number(header, "RescaleIntercept"),
+        pet=pet_image(header) if modality is Modality.PET else None,
+    )
+
+
+def _integer(header: Dataset, keyword: str) -> int | None:
+    value = number(header, keyword)
+    return int(value) if value is not None and value == value and abs(value) < 2**31 else None
+
+
+def _class_name(sop_class: str) -> str:
+    """The standard's name of a SOP class; an unknown one is not repeated, since anything may stand there."""
+    name = UID(sop_class).name if sop_class else ""
+    return name if name and name != sop_class else "an unknown kind of DICOM object"

@@ -1,0 +1,205 @@
+"""Which DICOM series lie in a folder, by their headers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from grisaille.core.errors import AmbiguousSeries, NoImages, UnreadableFile
+from grisaille.core.run import Run
+from grisaille.core.volume import Modality
+from grisaille.io.dicom_header import NotRead, SliceHeader, read_header
+from grisaille.io.pseudonym import pseudonym
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was passed over, and why; ``is_damaged`` if it was meant to be an image."""
+
+    file: Path
+    reason: str
+    is_damaged: bool = False
+
+
+@dataclass(frozen=True)
+class SeriesInfo:
+    """One series, not yet read.
+
+    Parameters
+    ----------
+    uid
+        Pseudonym, which may be shown and logged.
+    true_uid
+        SeriesInstanceUID, which may not; empty if the files have none.
+    modality
+        All its images are of it.
+    number
+        SeriesNumber, or None.
+    slices
+        The headers, in the order of the files' names.
+    notes
+        Sentences on what the scan met.
+    """
+
+    uid: str
+    true_uid: str = field(repr=False)
+    modality: Modality
+    number: int | None
+    slices: tuple[SliceHeader, ...] = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Where its images lie."""
+        return tuple(header.file for header in self.slices)
+
+    @property
+    def patient(self) -> str:
+        """Pseudonym of the patient; empty if the files name none."""
+        return self.slices[0].patient
+
+    @property
+    def frame_of_reference(self) -> str:
+        """Pseudonym of the frame of reference; empty if the files name none."""
+        return pseudonym(self.slices[0].frame_of_reference)
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        return f"{self.modality.value} series {self.uid if self.number is None else f'{self.number} ({self.uid})'}"
+
+
+@dataclass(frozen=True)
+class DicomScan:
+    """What was found: the series by modality and number, and every file passed over."""
+
+    series: tuple[SeriesInfo, ...]
+    skipped: tuple[Skipped, ...]
+
+    def of(self, modality: Modality) -> tuple[SeriesInfo, ...]:
+        """The series of one modality."""
+        return tuple(series for series in self.series if series.modality is modality)
+
+
+def scan(path: Path, *, run: Run | None = None) -> DicomScan:
+    """The series in a folder and the folders in it, or the one series that a file belongs to.
+
+    A file names its whole series, of which the other slices are looked for in its own folder.
+
+    Raises
+    ------
+    NoImages
+        If there is no such file or folder.
+    UnreadableFile
+        If ``path`` is a file and not an image that grisaille reads.
+    """
+    path = Path(path)
+    run = run or Run()
+    if path.is_dir():
+        return _scan_files(sorted(_walk(path)), path, run)
+    if not path.exists():
+        raise NoImages(f"there is no file or folder {path.name}")
+    path = path.resolve()
+    try:
+        wanted = read_header(path)
+    except NotRead as reason:
+        raise UnreadableFile(f"{path.name}: {reason}; expected a DICOM CT or PET image") from None
+    siblings = sorted(file for file in path.parent.iterdir() if file.is_file())
+    found = _scan_files(siblings, path.parent, run)
+    key = _group_key(wanted)
+    return DicomScan(tuple(one for one in found.series if _group_key(one.slices[0]) == key), found.skipped)
+
+
+def choose(found: DicomScan, modality: Modality, wanted: str | int | None = None) -> SeriesInfo | None:
+    """The one series of a modality, or the one that ``wanted`` names; None if there is none.
+
+    Parameters
+    ----------
+    wanted
+        SeriesNumber, SeriesInstanceUID or its pseudonym.
+
+    Raises
+    ------
+    AmbiguousSeries
+        If there are several and ``wanted`` does not single one out.
+    NoImages
+        If ``wanted`` names none of them.
+    """
+    candidates = found.of(modality)
+    matching = candidates if wanted is None else tuple(one for one in candidates if _is_named(one, str(wanted)))
+    if len(matching) == 1:
+        return matching[0]
+    listed = "; ".join(f"{_number(one)}, id {one.uid}, {len(one.slices)} images" for one in candidates)
+    key = modality.key
+    if len(matching) > 1:
+        raise AmbiguousSeries(
+            f"{len(matching)} {modality.value} series found where one is expected: {listed}; "
+            f"name one by its number or id with {key}_series (--{key}-series)"
+        )
+    if wanted is None:
+        return None
+    raise NoImages(
+        f"no {modality.value} series {wanted} found; there are: {listed or 'none'}; "
+        f"name one by its number or id with {key}_series (--{key}-series)"
+    )
+
+
+def _is_named(series: SeriesInfo, wanted: str) -> bool:
+    return wanted in (series.uid, series.true_uid, str(series.number)) and wanted not in ("", "None")
+
+
+def _number(series: SeriesInfo) -> str:
+    return "without number" if series.number is None else f"number {series.number}"
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for root, _, names in os.walk(folder, followlinks=False):
+        for name in names:
+            yield Path(root, name)
+
+
+def _scan_files(files: list[Path], root: Path, run: Run) -> DicomScan:
+    inside = root.resolve()
+    skipped: list[Skipped] = []
+    groups: dict[tuple[str, str], list[SliceHeader]] = {}
+    first_of: dict[str, Path] = {}
+    for file in run.track(files, "reading DICOM headers"):
+        try:
+            if file.is_symlink() and not file.resolve().is_relative_to(inside):
+                raise NotRead("a link to outside of the folder")
+            header = read_header(file)
+            if header.sop_uid and header.sop_uid in first_of:
+                raise NotRead(f"the same image as {first_of[header.sop_uid].name}")
+        except NotRead as reason:
+            skipped.append(Skipped(file, str(reason), reason.is_damaged))
+            continue
+        first_of[header.sop_uid] = file
+        groups.setdefault(_group_key(header), []).append(header)
+    series = [_series(headers, skipped) for headers in groups.values()]
+    series.sort(key=lambda one: (one.modality, one.number is None, one.number or 0, one.uid))
+    return DicomScan(tuple(series), tuple(skipped))
+
+
+def _group_key(header: SliceHeader) -> tuple[str, str]:
+    """By SeriesInstanceUID; images that have none are taken together by folder."""
+    return header.modality, header.series_uid or f"folder {header.file.parent}"
+
+
+def _series(headers: list[SliceHeader], skipped: list[Skipped]) -> SeriesInfo:
+    first = headers[0]
+    notes = []
+    if not first.series_uid:
+        notes.append("the files have no SeriesInstanceUID; the images of the folder were taken as one series")
+    damaged = [one.file.name for one in skipped if one.is_damaged]
+    if damaged:
+        notes.append(f"{len(damaged)} damaged DICOM file(s) were left out: {', '.join(damaged[:3])}")
+    return SeriesInfo(
+        uid=pseudonym(first.series_uid or min(header.sop_uid for header in headers)),
+        true_uid=first.series_uid,
+        modality=first.modality,
+        number=first.series_number,
+        slices=tuple(headers),
+        notes=tuple(notes),
+    )
