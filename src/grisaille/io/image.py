@@ -140,7 +140,7 @@ def writable(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         raise OutputError(f"voxels of type {array.dtype} cannot be written to an image; give whole or real numbers")
     if array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8):
         return array.astype(np.float32)
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
+    return array.astype(f"{array.dtype.kind}{array.dtype.itemsize}", copy=False)
 
 
 def path_of(path: str | os.PathLike[str]) -> Path:

@@ -155,7 +155,7 @@ def _voxels(image: Any, path: Path, frame: int | None) -> npt.NDArray[Any]:
     array: npt.NDArray[Any] = np.frombuffer(raw, dtype).reshape(shape, order="F")
     if scaled:
         return _rescaled(array, slope, intercept)
-    return array.astype(dtype.newbyteorder("="), copy=False)
+    return array.astype(f"{dtype.kind}{dtype.itemsize}", copy=False)
 
 
 def _bytes(file: BufferedIOBase, start: int, size: int) -> bytearray:

@@ -1,0 +1,237 @@
+"""A study or a volume from wherever it lies: DICOM folders, image files by name, single files."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grisaille.core.errors import AmbiguousSeries, GridMismatch, InputError, NoImages, UnreadableFile, UnsuitableVolume
+from grisaille.core.run import Run
+from grisaille.core.study import Study
+from grisaille.core.volume import Modality, Unit, Volume
+from grisaille.io.folder import image_files, reasons
+from grisaille.io.image import SUFFIXES, path_of, suffix_of
+from grisaille.io.pseudonym import pseudonym
+from grisaille.io.volumes import chosen, read_file_volume
+
+if TYPE_CHECKING:
+    from grisaille.io.dicom import SeriesInfo
+
+StrPath = str | os.PathLike[str]
+
+
+def read_study(
+    path: StrPath | None = None,
+    *,
+    ct: StrPath | None = None,
+    pet: StrPath | None = None,
+    pet_unit: Unit | str | None = None,
+    ct_series: str | int | None = None,
+    pet_series: str | int | None = None,
+    run: Run | None = None,
+) -> Study:
+    """Read the CT and the PET of one patient; either may be absent.
+
+    Parameters
+    ----------
+    path
+        A file, or a folder: image files called ``CT*`` and ``PET*``, ``PT*`` or ``SUV*``, or with
+        a sidecar that says so; where there are none of these, the DICOM series in it.
+    ct, pet
+        In place of ``path``: a file or a DICOM folder each.
+    pet_unit
+        ``"suvbw"`` or ``"bqml"``, for a PET file that does not say it.
+    ct_series, pet_series
+        SeriesNumber, SeriesInstanceUID or its pseudonym, where DICOM holds several.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to read, something has to be named, or what is there cannot be used.
+    """
+    if path is not None and (ct is not None or pet is not None):
+        raise InputError("a study and ct= or pet= were given together; give the study, or the files one by one")
+    unit = chosen(Unit, pet_unit, "PET unit")
+    if path is not None:
+        return _from_path(path_of(path), unit, ct_series, pet_series, run)
+    parts = []
+    if ct is not None:
+        parts.append(_read(path_of(ct), Modality.CT, series=ct_series, run=run))
+    if pet is not None:
+        parts.append(_read(path_of(pet), Modality.PET, unit, series=pet_series, run=run))
+    return _together(parts, [path_of(one) for one in (ct, pet) if one is not None])
+
+
+def read_volume(
+    path: StrPath,
+    *,
+    modality: Modality | str | None = None,
+    unit: Unit | str | None = None,
+    series: str | int | None = None,
+    frame: int | None = None,
+    run: Run | None = None,
+) -> Volume:
+    """Read one volume from an image file, a DICOM file or a DICOM folder.
+
+    Parameters
+    ----------
+    modality, unit
+        What an image file measures, where neither its sidecar nor its name says it. DICOM says
+        it itself; ``modality`` then chooses among the series.
+    series
+        SeriesNumber, SeriesInstanceUID or its pseudonym, where a DICOM folder holds several.
+    frame
+        Which volume of a four-dimensional file, from 0.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or something has to be named.
+    """
+    what, units = chosen(Modality, modality, "modality"), chosen(Unit, unit, "unit")
+    return _read(path_of(path), what, units, series=series, frame=frame, run=run).volume
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A volume, and the pseudonym of its patient where the file knows it."""
+
+    volume: Volume
+    patient: str = ""
+
+
+def _from_path(
+    path: Path, unit: Unit | None, ct_series: str | int | None, pet_series: str | int | None, run: Run | None
+) -> Study:
+    """The study that a file or a folder holds."""
+    if not path.is_dir():
+        return _together([_read(path, None, unit, run=run)], [path])
+    folder = image_files(path)
+    if folder.images:
+        if ct_series is not None or pet_series is not None:
+            raise InputError(f"{path.name} holds image files and no DICOM series; name the files with ct= and pet=")
+        files = [(folder.only(modality), modality) for modality in folder.images]
+        read = [
+            _read(file, modality, unit if modality is Modality.PET else None, run=run)
+            for file, modality in files
+            if file is not None
+        ]
+        return _together(read, [path])
+    wanted = {Modality.CT: ct_series, Modality.PET: pet_series}
+    return _together(_dicom_parts(path, wanted, unit, folder.skipped, run), [path])
+
+
+def _read(
+    path: Path,
+    modality: Modality | None,
+    unit: Unit | None = None,
+    *,
+    series: str | int | None = None,
+    frame: int | None = None,
+    run: Run | None = None,
+) -> _Part:
+    """One volume from one place."""
+    if suffix_of(path) and not path.is_dir():
+        if series is not None:
+            raise InputError(f"{path.name} holds no DICOM series, so series {series} is not there; leave it out")
+        return _Part(read_file_volume(path, modality=modality, unit=unit, frame=frame))
+    if frame is not None:
+        raise UnsuitableVolume(f"{path.name} holds single-frame DICOM, so frame {frame} is not there; leave it out")
+    return _dicom_part(path, modality, unit, series, run)
+
+
+def _dicom_part(
+    path: Path, modality: Modality | None, unit: Unit | None, series: str | int | None, run: Run | None
+) -> _Part:
+    """The one DICOM series of a folder, or the one that a file belongs to."""
+    from grisaille.io.dicom import choose, scan
+
+    try:
+        found = scan(path, run=run)
+    except UnreadableFile as error:
+        raise UnreadableFile(f"{error}, or a name ending in {', '.join(SUFFIXES)}") from error
+    kinds = [kind for kind in Modality if found.of(kind)] if modality is None else [modality]
+    if len(kinds) > 1 and series is None:
+        raise AmbiguousSeries(
+            f"{path.name} holds {' and '.join(kinds)} series; choose with modality=, or read them with read_study()"
+        )
+    infos = [info for kind in kinds if (info := choose(found, kind, series)) is not None]
+    if not infos:
+        raise _nothing(path, [(one.file, one.reason) for one in found.skipped], modality)
+    return _dicom_series(infos[0], unit, run)
+
+
+def _dicom_parts(
+    path: Path,
+    wanted: dict[Modality, str | int | None],
+    unit: Unit | None,
+    skipped: tuple[tuple[Path, str], ...],
+    run: Run | None,
+) -> list[_Part]:
+    """The CT and the PET series of a folder; another modality only where there is neither."""
+    from grisaille.io.dicom import choose, scan
+
+    found = scan(path, run=run)
+    infos = [info for kind, name in wanted.items() if (info := choose(found, kind, name)) is not None]
+    if not infos:
+        infos = [info for kind in Modality if (info := choose(found, kind)) is not None]
+    if not infos:
+        files = {file for file, _ in skipped}
+        raise _nothing(path, [*skipped, *((one.file, one.reason) for one in found.skipped if one.file not in files)])
+    return [_dicom_series(info, unit if info.modality is Modality.PET else None, run) for info in infos]
+
+
+def _dicom_series(info: SeriesInfo, unit: Unit | None, run: Run | None) -> _Part:
+    from grisaille.io.dicom import read_series
+
+    volume = read_series(info, unit=unit, run=run)
+    if unit not in (None, volume.unit):
+        raise InputError(f"{info.label} is in {volume.unit.value} by its header, not in {unit}; leave the unit out")
+    return _Part(volume, info.patient)
+
+
+def _together(parts: list[_Part], paths: list[Path]) -> Study:
+    """One study of these volumes, if they can be of one patient.
+
+    Raises
+    ------
+    GridMismatch
+        If a CT and a PET have no place in common.
+    InputError
+        If the files name different patients, or there is nothing.
+    """
+    if not parts:
+        raise InputError("nothing to read was named; give a study, or ct= or pet=")
+    named = {part.patient for part in parts} - {""}
+    if len(named) > 1:
+        raise InputError("the CT and the PET are of different patients; give two of one patient")
+    # Files that name no patient are told apart by where they lie; only a hash of that is kept.
+    patient = named.pop() if named else pseudonym("|".join(str(path.resolve()) for path in paths))
+    study = Study.of(*(part.volume for part in parts), patient=patient)
+    if study.ct is None or study.pet is None:
+        return study
+    _require_overlap(study.ct, study.pet)
+    frames = {volume.provenance.frame_of_reference for volume in (study.ct, study.pet)}
+    if len(frames - {""}) > 1:
+        pet = study.pet.warned("CT and PET have different frames of reference, so they may not lie on each other")
+        return Study.of(*(pet if volume is study.pet else volume for volume in study.volumes.values()), patient=patient)
+    return study
+
+
+def _require_overlap(ct: Volume, pet: Volume) -> None:
+    first, second = ct.grid.corners_mm(), pet.grid.corners_mm()
+    apart = (first.min(axis=0) > second.max(axis=0)) | (second.min(axis=0) > first.max(axis=0))
+    if apart.any():
+        raise GridMismatch(
+            f"the CT ({ct.grid}) and the PET ({pet.grid}) have no place in common; give two of one examination"
+        )
+
+
+def _nothing(path: Path, skipped: list[tuple[Path, str]], modality: Modality | None = None) -> NoImages:
+    what = "" if modality is None else f"{modality.value} "
+    return NoImages(
+        f"no {what}images in {path.name}: {reasons(skipped)}; expected DICOM CT or PET, or files called CT* and PET* "
+        f"ending in {', '.join(SUFFIXES)}"
+    )
