@@ -1,0 +1,121 @@
+"""What lies in files and folders, in words and figures that name no patient."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from grisaille.core.errors import GrisailleError, InputError, NoImages
+from grisaille.core.run import Run
+from grisaille.core.volume import Modality, SuvRecord, Unit, Volume
+from grisaille.io.files import read_file
+from grisaille.io.folder import image_files, reasons
+from grisaille.io.image import path_of, stem_of, suffix_of
+from grisaille.io.sidecar import sidecar_path
+from grisaille.io.volumes import modality_of, read_file_volume
+
+Skips = list[tuple[Path, str]]
+
+
+def describe(paths: Iterable[str | os.PathLike[str]], *, run: Run | None = None) -> dict[str, Any]:
+    """Every series and image file in ``paths``, and what was passed over: plain values for JSON.
+
+    A series that cannot be read stands there with what its headers say and the reason among
+    its warnings.
+
+    Raises
+    ------
+    NoImages
+        If there is nothing to describe.
+    """
+    series: list[dict[str, Any]] = []
+    skipped: Skips = []
+    for path in map(path_of, paths):
+        try:
+            series.extend(_in_path(path, skipped, run))
+        except InputError as error:
+            skipped.append((path, str(error)))
+    if not series:
+        raise NoImages(f"no images: {reasons(skipped)}")
+    return {"series": series, "skipped": [{"file": file.name, "reason": reason} for file, reason in skipped]}
+
+
+def _in_path(path: Path, skipped: Skips, run: Run | None) -> Iterator[dict[str, Any]]:
+    if suffix_of(path) and not path.is_dir():
+        yield _image_file(path)
+        return
+    files: set[Path] = set()
+    if path.is_dir():
+        folder = image_files(path)
+        files = {file for group in folder.images.values() for file in group}
+        for file in sorted(files):
+            yield _image_file(file)
+        skipped.extend(folder.skipped)
+        files |= {file for file, _ in folder.skipped}
+        files |= {sidecar_path(file) for file in files}
+    yield from _dicom(path, files, skipped, run)
+
+
+def _dicom(path: Path, described: set[Path], skipped: Skips, run: Run | None) -> Iterator[dict[str, Any]]:
+    from grisaille.io.dicom import SeriesInfo, read_series, scan
+
+    def loader(info: SeriesInfo) -> Callable[[], Volume]:
+        return lambda: read_series(info, run=run)
+
+    found = scan(path, run=run)
+    for info in found.series:
+        yield _described(loader(info), uid=info.uid, name=info.label, modality=info.modality)
+    skipped.extend((one.file, one.reason) for one in found.skipped if one.file not in described)
+
+
+def _image_file(path: Path) -> dict[str, Any]:
+    """A file is described even if nothing says its unit: where it lies is known all the same."""
+    modality = modality_of(path)
+
+    def load() -> Volume:
+        try:
+            return read_file_volume(path)
+        except GrisailleError as error:
+            image = read_file(path)
+            unknown = Volume(image.voxels, image.grid, modality or Modality.OTHER, Unit.NONE, source=image.source)
+            return unknown.warned(*image.warnings, str(error))
+
+    return _described(load, uid="", name=stem_of(path), modality=modality or Modality.OTHER)
+
+
+def _described(load: Callable[[], Volume], *, uid: str, name: str, modality: Modality) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "uid": uid,
+        "name": name,
+        "modality": modality.value,
+        "shape_zyx": None,
+        "spacing_zyx_mm": None,
+        "orientation": "",
+        "unit": "",
+        "suv": None,
+        "geometry": "not read",
+        "warnings": [],
+    }
+    try:
+        volume = load()
+    except InputError as error:
+        entry["warnings"] = [str(error)]
+        return entry
+    return entry | {
+        "shape_zyx": list(volume.grid.shape),
+        "spacing_zyx_mm": [round(step, 6) for step in volume.grid.spacing_mm],
+        "orientation": volume.source.orientation,
+        "unit": volume.unit.value,
+        "suv": _suv(volume.provenance.suv),
+        "geometry": volume.provenance.geometry,
+        "warnings": list(volume.provenance.warnings),
+    }
+
+
+def _suv(record: SuvRecord | None) -> dict[str, Any] | None:
+    if record is None:
+        return None
+    ends = None if record.factor_range is None else list(record.factor_range)
+    return {"factor_range": ends, "path": record.path, "inputs": dict(record.inputs)}

@@ -1,0 +1,170 @@
+"""A result as a folder of files: images, a table for people, a record for machines."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from grisaille.core.calibration import CalibrationSource
+from grisaille.core.finding import FINDING_COLUMNS, Finding
+from grisaille.core.result import RESEARCH_USE, SYNTHETIC_CAVEAT, Result
+from grisaille.io.image import path_of
+from grisaille.io.labels import write_labels
+from grisaille.io.nifti import write_nifti
+from grisaille.io.safe_write import replacing, replacing_folder
+from grisaille.io.volumes import write_volume
+
+RESULT_FILES = (
+    "anomaly.nii.gz",
+    "labels.nii.gz",
+    "labels.json",
+    "healthy_pet.nii.gz",
+    "healthy_pet.json",
+    "healthy_ct.nii.gz",
+    "healthy_ct.json",
+    "findings.csv",
+    "organs.csv",
+    "result.json",
+)
+"""Every name that a result may have: an older result's are removed where a new one has none."""
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_DIGITS = 6
+
+
+def write_result(result: Result, out_dir: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Write the files of a result: all of them, or none.
+
+    Parameters
+    ----------
+    out_dir
+        A new or empty folder.
+    overwrite
+        Replace the files of an older result in it; files of other names stay.
+
+    Raises
+    ------
+    OutputError
+        If the folder holds something and ``overwrite`` is not set, or something cannot be written.
+    """
+    anomaly = result.anomaly
+    with replacing_folder(path_of(out_dir), overwrite=overwrite, owned=RESULT_FILES) as folder:
+        write_nifti(anomaly.scores, anomaly.grid, anomaly.source, folder / "anomaly.nii.gz")
+        write_labels(result.labels, folder / "labels.nii.gz")
+        for key, volume in (anomaly.healthy.volumes if anomaly.healthy else {}).items():
+            write_volume(volume, folder / f"healthy_{key}.nii.gz")
+        calibration = result.provenance.calibration_source
+        write_findings_csv(result.findings, folder / "findings.csv", calibration=calibration)
+        _write_json(result_json(result), folder / "result.json")
+
+
+def findings_rows(findings: Iterable[Finding]) -> list[list[str]]:
+    """One row a finding, its cells as text in the order of ``FINDING_COLUMNS``, safe for a spreadsheet.
+
+    Real numbers have six digits; what does not apply is empty.
+    """
+    return [[_cell(getattr(finding, name)) for name in FINDING_COLUMNS] for finding in findings]
+
+
+def write_findings_csv(
+    findings: Sequence[Finding], path: str | os.PathLike[str], *, calibration: CalibrationSource | None = None
+) -> None:
+    """Write the findings as a table.
+
+    Parameters
+    ----------
+    calibration
+        On whom the threshold's promise was measured; a last column then says so.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written whole.
+    """
+    header, rows = list(FINDING_COLUMNS), findings_rows(findings)
+    if calibration is not None:
+        header.append("calibration")
+        caveat = f": {SYNTHETIC_CAVEAT}" if calibration is CalibrationSource.SYNTHETIC else ""
+        rows = [[*row, f"{calibration.value}{caveat}"] for row in rows]
+    with replacing(path_of(path)) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerows([header, *rows])
+
+
+def result_json(result: Result) -> dict[str, Any]:
+    """The record of a result, as plain values that JSON can hold."""
+    made, anomaly = result.provenance, result.anomaly
+    calibration = {
+        "source": made.calibration_source,
+        "patients": made.calibration_patients,
+        "per": made.asked.per,
+        "asked": made.asked.amount,
+    }
+    if made.calibration_source is CalibrationSource.SYNTHETIC:
+        calibration["caveat"] = SYNTHETIC_CAVEAT
+    record: dict[str, Any] = _plain(
+        {
+            "grisaille": made.grisaille,
+            "notice": RESEARCH_USE,
+            "method": made.method,
+            "config": made.config,
+            "weights": [asdict(used) for used in made.weights],
+            "device": made.device,
+            "seed": made.seed,
+            "study": {
+                "series": [{"modality": key, "uid": uid} for key, uid in made.series.items()],
+                "grid": made.grid,
+            },
+            "suv": made.suv,
+            "calibration": calibration,
+            "slice_scores": {"axis": anomaly.slice_scores.axis, "values": anomaly.slice_scores.values},
+            "findings": [asdict(finding) for finding in result.findings],
+            "warnings": made.warnings,
+            "seconds": made.seconds,
+            "versions": made.versions,
+        }
+    )
+    return record
+
+
+def _write_json(record: Mapping[str, Any], path: Path) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _cell(value: object) -> str:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return f"{value:.{_DIGITS}g}"
+    text = str(value)
+    # A spreadsheet would run such a text as a formula.
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def _plain(value: Any) -> Any:
+    """Enums, numpy numbers, tuples and mappings as JSON has them; what is not finite becomes null."""
+    if isinstance(value, Enum):
+        return _plain(value.value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
