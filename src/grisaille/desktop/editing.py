@@ -1,0 +1,169 @@
+"""Labels painted by hand: from the first stroke on a layer is the user's, and the measures follow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels as LabelsLayer
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from grisaille.core.anomaly import AnomalyMap
+from grisaille.core.errors import GrisailleError
+from grisaille.core.finding import Finding
+from grisaille.core.labels import Labels
+from grisaille.core.run import Run
+from grisaille.core.study import Study
+from grisaille.desktop import layers
+from grisaille.desktop.job import Job, Outcome
+
+USERS = "grisaille_edited"
+"""Metadata key: true once a person painted on the layer."""
+
+AUTOMATIC_VOXELS = 30_000_000
+"""Larger label images are measured on a button, not after every stroke."""
+
+_QUIET_MS = 300
+"""Strokes that follow each other faster than this are measured together."""
+
+_QUIET_LARGE_MS = 2000
+"""The same on large label images, whose copy alone takes a tenth of a second."""
+
+
+class LabelWatch(QObject):
+    """Follows what a person paints on one labels layer.
+
+    Parameters
+    ----------
+    layer
+        Shows ``labels``.
+    labels
+        As the method made them, or as they were recovered.
+    study, anomaly
+        What the labels are measured on; without a study they are not.
+
+    Signals
+    -------
+    taken
+        Once, at the first stroke: the layer is the user's from now on.
+    painted
+        The layer and its labels after a pause in painting, when they differ from those told before.
+    measured
+        ``findings`` are those of ``labels``.
+    outdated
+        A large label image changed: its findings are measured on request.
+    failed
+        A sentence.
+    """
+
+    taken = Signal()
+    painted = Signal(object, object)
+    measured = Signal()
+    outdated = Signal()
+    failed = Signal(str)
+
+    def __init__(
+        self, layer: LabelsLayer, labels: Labels, study: Study | None, anomaly: AnomalyMap | None = None
+    ) -> None:
+        super().__init__()
+        self.layer = layer
+        self.findings: tuple[Finding, ...] = ()
+        self.labels = labels
+        self._made = labels
+        self._study = study
+        self._anomaly = anomaly
+        self._job: Job | None = None
+        self._timer = QTimer(self, singleShot=True)
+        self._timer.timeout.connect(self._on_pause)
+        layer.events.paint.connect(self._on_stroke)
+        # Undo and redo tell nothing but that the slice is drawn anew.
+        layer.events.set_data.connect(self._on_drawn)
+
+    @property
+    def is_users(self) -> bool:
+        """Whether a person painted on the layer."""
+        return bool(self.layer.metadata.get(USERS, False))
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether the measures follow by themselves."""
+        return self.layer.data.size <= AUTOMATIC_VOXELS
+
+    def rewrite(self, labels: Labels, findings: tuple[Finding, ...], anomaly: AnomalyMap | None = None) -> None:
+        """Show other labels in the layer, which must not be the user's."""
+        data, arguments = layers.labels_arguments(labels, self.layer.name, findings)
+        self.layer.data = data
+        self.layer.features = arguments["features"]
+        self.layer.metadata.update(arguments["metadata"])
+        self.labels = self._made = labels
+        self.findings = findings
+        self._anomaly = anomaly or self._anomaly
+
+    def measure(self) -> None:
+        """Measure the labels as they are painted now, beside the GUI thread."""
+        if self._job is None and self._is_read():
+            self._measure()
+
+    def close(self) -> None:
+        """Stop following."""
+        self._timer.stop()
+        self.layer.events.paint.disconnect(self._on_stroke)
+        self.layer.events.set_data.disconnect(self._on_drawn)
+        if self._job is not None:
+            self._job.finished.disconnect(self._on_measured)
+            self._job.cancel()
+
+    def _on_pause(self) -> None:
+        if self._job is not None:
+            self._timer.start()
+            return
+        before = self.labels
+        if not self._is_read() or np.array_equal(self.labels.voxels, before.voxels):
+            return
+        self.painted.emit(self.layer, self.labels)
+        if self.is_automatic:
+            self._measure()
+        else:
+            self.outdated.emit()
+
+    def _is_read(self) -> bool:
+        try:
+            self.labels = layers.labels_from(self.layer)
+        except GrisailleError as error:
+            self.failed.emit(str(error))
+            return False
+        return True
+
+    def _measure(self) -> None:
+        labels, made, study, anomaly = self.labels, self._made, self._study, self._anomaly
+        if study is None:
+            return
+
+        def remeasure(run: Run) -> tuple[Finding, ...]:
+            from grisaille.flows.remeasure import remeasure
+
+            return remeasure(labels, made, study, anomaly)
+
+        self._job = Job(remeasure, Run(), f"grisaille: measures of layer {self.layer.name!r}")
+        self._job.finished.connect(self._on_measured)
+        self._job.start()
+
+    def _on_measured(self, outcome: Outcome) -> None:
+        self._job = None
+        if outcome.error is not None:
+            self.failed.emit(outcome.sentence)
+        elif not outcome.cancelled:
+            self.findings = outcome.value
+            self.layer.features = layers.feature_table(self.labels, self.findings)
+            self.measured.emit()
+
+    def _on_stroke(self, event: Any = None) -> None:
+        if not self.is_users:
+            self.layer.metadata[USERS] = True
+            self.layer.name = f"{self.layer.name} (edited)"
+            self.taken.emit()
+        self._on_drawn()
+
+    def _on_drawn(self, event: Any = None) -> None:
+        if self.is_users:
+            self._timer.start(_QUIET_MS if self.is_automatic else _QUIET_LARGE_MS)

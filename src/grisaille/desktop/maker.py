@@ -1,0 +1,105 @@
+"""Where a panel gets its method from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from grisaille.core.config import Config, knobs
+from grisaille.core.run import Run
+from grisaille.core.study import Case
+from grisaille.methods.base import Method
+
+
+@dataclass(frozen=True)
+class Model:
+    """A fitted model to choose: ``ref`` is what ``load_method`` takes."""
+
+    ref: str
+    title: str
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Maker:
+    """What a panel needs to know of one kind of method.
+
+    Parameters
+    ----------
+    name
+        As the catalog knows it.
+    title
+        As the user knows it.
+    config_class
+        Settings of a fit.
+    models
+        Those that ship.
+    fitted_config
+        The settings that the model ``ref`` was fitted with; opens its file, but no network.
+    load
+        The fitted method ``ref`` with the settings that may be changed after the fit; on the worker thread.
+    fit
+        Fits on one study a folder and saves the method to a file; on the worker thread.
+    engine
+        Packages to import, guarded, before either.
+    """
+
+    name: str
+    title: str
+    config_class: type[Config]
+    models: tuple[Model, ...]
+    fitted_config: Callable[[str], Config]
+    load: Callable[[str, Config], Method]
+    fit: Callable[[Config, Sequence[Path], Path, Run], Method]
+    engine: tuple[str, ...] = ()
+
+
+def maker(name: str, title: str) -> Maker:
+    """The maker of a method of the catalog; opens neither torch nor a model."""
+    from grisaille.methods import catalog
+
+    return Maker(
+        name=name,
+        title=title,
+        config_class=catalog.config_class(name),
+        models=tuple(_shipped(name)),
+        fitted_config=_fitted_config,
+        load=_load,
+        fit=partial(_fit, name),
+        engine=("torch", "timm"),
+    )
+
+
+def _shipped(name: str) -> Iterator[Model]:
+    from grisaille.weights.card import CardKind, cards
+
+    for card in cards().values():
+        if card.kind is CardKind.METHOD and card.name.partition("/")[0] == name:
+            yield Model(card.name, card.name, f"{card.intended_use}. Licence: {card.licence}.")
+
+
+def _fitted_config(ref: str) -> Config:
+    from grisaille.flows.load import method_name, model_file
+    from grisaille.methods import catalog
+    from grisaille.weights.bundle import read_bundle
+
+    header = read_bundle(model_file(ref)).header
+    return catalog.config_class(method_name(ref)).from_mapping(header["config"])
+
+
+def _load(ref: str, config: Config) -> Method:
+    from grisaille.flows.load import load_method
+
+    changeable = {knob.name for knob in knobs(type(config)) if knob.after_fit}
+    settings = {key: value for key, value in config.to_mapping().items() if key in changeable}
+    return load_method(ref, settings=settings)
+
+
+def _fit(name: str, config: Config, folders: Sequence[Path], out: Path, run: Run) -> Method:
+    from grisaille.flows.train import train
+    from grisaille.io.study import read_study
+
+    cases = [Case(partial(read_study, folder), patient=read_study(folder).patient) for folder in folders]
+    return train(name, cases, out=out, config=config, run=run)

@@ -1,0 +1,322 @@
+"""A result to look through: threshold, score of every slice, findings, and edits by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
+
+from grisaille.core.calibration import CalibrationSource, Per
+from grisaille.core.errors import GrisailleError
+from grisaille.core.finding import Finding
+from grisaille.core.result import Result
+from grisaille.core.study import Study
+from grisaille.desktop import layers
+from grisaille.desktop.autosave import Autosave, Leftover
+from grisaille.desktop.editing import USERS, LabelWatch
+from grisaille.desktop.findings_table import FindingsTable
+from grisaille.desktop.ink import ink
+from grisaille.desktop.slice_strip import Curve, SliceStrip, Span
+from grisaille.desktop.slices import SliceWalk
+from grisaille.desktop.threshold import Relabeller, ThresholdControl
+from grisaille.desktop.world import go_to
+from grisaille.methods.base import Method
+
+DOCK = "Findings"
+"""The name of the dock that a review stands in."""
+
+
+class Review(QWidget):
+    """Shows one result at a time and keeps its label layers, edited ones among them."""
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._result: Result | None = None
+        self._study: Study | None = None
+        self._shown: layers.Shown | None = None
+        self._walk: SliceWalk | None = None
+        self._watches: list[LabelWatch] = []
+        self._current: LabelWatch | None = None
+        self._autosave = Autosave()
+        self._relabeller = Relabeller(self)
+        self.threshold = ThresholdControl()
+        self.strip = SliceStrip(ink(viewer.theme))
+        self.table = FindingsTable()
+        self._lay_out()
+        self._wire()
+        self._show_findings()
+
+    def _lay_out(self) -> None:
+        self.title = QLabel()
+        self.title.setTextFormat(Qt.TextFormat.PlainText)
+        self.measure = QPushButton("Measure again")
+        self.measure.setToolTip("Large label images are measured on request after painting")
+        self.measure.hide()
+        self.copy = QPushButton("Copy")
+        self.copy.setToolTip("Copy the selected rows, or all, as a table (Ctrl+C)")
+        self.save = QPushButton("Save CSV…")
+        self.save.setToolTip("Write the findings to a file")
+        heading = QHBoxLayout()
+        heading.addWidget(self.title, 1)
+        for button in (self.measure, self.copy, self.save):
+            heading.addWidget(button)
+        left, right = QWidget(), QWidget()
+        scores = QVBoxLayout(left)
+        scores.setContentsMargins(6, 4, 6, 2)
+        scores.addWidget(self.threshold)
+        scores.addWidget(self.strip, 1)
+        rows = QVBoxLayout(right)
+        rows.setContentsMargins(6, 4, 6, 4)
+        rows.addLayout(heading)
+        rows.addWidget(self.table, 1)
+        splitter = QSplitter(Qt.Orientation.Horizontal)
+        splitter.addWidget(left)
+        splitter.addWidget(right)
+        splitter.setStretchFactor(0, 2)
+        splitter.setStretchFactor(1, 3)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(splitter)
+
+    def _wire(self) -> None:
+        self._viewer_events = (
+            (self._viewer.dims.events.point, self._on_moved),
+            (self._viewer.layers.events.removed, self._on_removed),
+            (self._viewer.layers.selection.events.active, self._on_selected),
+            (self._viewer.events.theme, self._on_theme),
+        )
+        for event, slot in self._viewer_events:
+            event.connect(slot)
+        # A dragged mouse tells its moves faster than slices are drawn: only the newest counts.
+        self._wanted_slice = 0
+        self._go_soon = QTimer(self, singleShot=True, interval=0)
+        self._go_soon.timeout.connect(self._go)
+        self.strip.slice_picked.connect(self._on_slice_picked)
+        self.table.finding_picked.connect(self._on_finding_picked)
+        self.threshold.asked.connect(self._relabeller.ask)
+        self._relabeller.relabelled.connect(self._on_relabelled)
+        self._relabeller.failed.connect(self._say)
+        self._autosave.failed.connect(self._say)
+        self.copy.clicked.connect(self.table.copy)
+        self.save.clicked.connect(self._on_save)
+        self.measure.clicked.connect(self._on_measure)
+
+    # What others ask ----------------------------------------------------------------------------
+
+    @property
+    def result(self) -> Result | None:
+        """The result as its threshold stands."""
+        return self._result
+
+    @property
+    def labels_layer(self) -> Any:
+        """The labels layer whose findings the table shows, or None."""
+        return self._current.layer if self._current is not None else None
+
+    def show_result(self, result: Result, study: Study, method: Method) -> None:
+        """Show a new result; the layers of the last one on this study go, unless they were painted on."""
+        from grisaille.flows.detect import relabel
+
+        self._remove_last(result, study)
+        self._result, self._study = result, study
+        self._shown = layers.show(self._viewer, result, study)
+        self._watch_made(self._shown.labels, result)
+        scores = result.anomaly.slice_scores
+        self._walk = SliceWalk.along(result.anomaly.grid, scores.axis)
+        asked = result.provenance.asked
+        self.threshold.set_calibration(result.anomaly.calibration, asked)
+        self._relabeller.set_source(
+            lambda asked: relabel(result, study, method, asked.amount, asked.per), result.anomaly.scores.size
+        )
+        self._show_findings()
+        if result.findings:
+            self._on_finding_picked(result.findings[0])
+        self._on_moved()
+
+    def adopt(self, leftover: Leftover, study: Study | None) -> None:
+        """Show labels that a crash left behind; they stay the user's, and are measured where there is a study.
+
+        Raises
+        ------
+        GrisailleError
+            If they cannot be read.
+        """
+        labels = leftover.read()
+        layer = layers.add_labels(self._viewer, labels, name=leftover.name)
+        layer.metadata[USERS] = True
+        self._autosave.take_over(layer, leftover)
+        self._watch(LabelWatch(layer, labels, study)).measure()
+
+    def release(self) -> None:
+        """Stop following the viewer; its layers stay."""
+        for event, slot in self._viewer_events:
+            event.disconnect(slot)
+        self._relabeller.stop()
+        for watch in self._watches:
+            watch.close()
+        self._autosave.flush()
+
+    # Layers -------------------------------------------------------------------------------------
+
+    def _remove_last(self, result: Result, study: Study) -> None:
+        shown, self._shown = self._shown, None
+        if shown is None or self._study is None or self._study.main is not study.main:
+            return
+        kept = {watch.layer for watch in self._watches if watch.is_users}
+        for layer in (shown.anomaly, shown.labels):
+            if layer in self._viewer.layers and layer not in kept:
+                self._viewer.layers.remove(layer)
+
+    def _watch_made(self, layer: Any, result: Result) -> None:
+        watch = self._watch(LabelWatch(layer, result.labels, self._study, result.anomaly))
+        watch.findings = result.findings
+
+    def _watch(self, watch: LabelWatch) -> LabelWatch:
+        watch.taken.connect(self._on_taken)
+        watch.painted.connect(self._autosave.keep)
+        watch.measured.connect(self._show_findings)
+        watch.outdated.connect(self.measure.show)
+        watch.failed.connect(self._say)
+        self._watches.append(watch)
+        self._current = watch
+        return watch
+
+    def _on_relabelled(self, result: Result) -> None:
+        """Into the layer that the threshold made, or into a new one where that is the user's or gone."""
+        self._result = result
+        made = next((one for one in self._watches if self._shown and one.layer is self._shown.labels), None)
+        if made is not None and not made.is_users:
+            made.rewrite(result.labels, result.findings)
+            self._current = made
+        elif self._shown is not None:
+            name = f"{result.provenance.method.upper()} findings"
+            layer = layers.add_labels(self._viewer, result.labels, result.findings, name=name)
+            layer.metadata[layers.PROVENANCE] = result.provenance
+            self._shown = layers.Shown(self._shown.anomaly, layer)
+            self._watch_made(layer, result)
+        self._show_findings()
+
+    def _on_taken(self) -> None:
+        self._say("These labels are yours now: slider and Run write into a new layer.")
+
+    def _on_removed(self, event: Any) -> None:
+        for watch in [one for one in self._watches if one.layer is event.value]:
+            watch.close()
+            self._watches.remove(watch)
+            self._autosave.forget(watch.layer)
+            if watch is self._current:
+                self._current = None
+                self._show_findings()
+
+    def _on_selected(self, event: Any) -> None:
+        chosen = next((one for one in self._watches if one.layer is event.value), None)
+        if chosen is not None and chosen is not self._current:
+            self._current = chosen
+            self._show_findings()
+
+    def _on_measure(self) -> None:
+        self.measure.hide()
+        if self._current is not None:
+            self._current.measure()
+
+    # Showing ------------------------------------------------------------------------------------
+
+    def _show_findings(self) -> None:
+        watch = self._current
+        findings = () if watch is None else watch.findings
+        colours = {} if watch is None else {one.label: _colour(watch.layer, one.label) for one in findings}
+        self.table.set_findings(findings, colours)
+        for button in (self.copy, self.save):
+            button.setEnabled(bool(findings))
+        count = f"{len(findings)} finding{'' if len(findings) == 1 else 's'}"
+        self._say(f"{count} in {watch.layer.name}" if watch is not None else "No label layer is shown.")
+        self._show_curve(findings, colours)
+
+    def _show_curve(self, findings: tuple[Finding, ...], colours: dict[int, QColor]) -> None:
+        if self._result is None or self._walk is None:
+            self.strip.set_curve(None)
+            return
+        spans = [Span(one.slice_first, one.slice_last, colours[one.label]) for one in findings]
+        scores = self._result.anomaly.slice_scores
+        if scores.axis.dimension != 0:
+            spans = []
+        cut = cut_of(self._result)
+        self.strip.set_curve(Curve(scores.axis, scores.values, cut, spans, self._walk.runs_backwards))
+        self._on_moved()
+
+    def _say(self, sentence: str) -> None:
+        self.title.setText(sentence)
+        self.title.setToolTip(sentence)
+
+    def _on_moved(self, event: Any = None) -> None:
+        if self._walk is not None:
+            self.strip.set_current(self._walk.current(self._viewer))
+
+    def _on_slice_picked(self, index: int) -> None:
+        self._wanted_slice = index
+        self.strip.set_current(index)
+        self._go_soon.start()
+
+    def _go(self) -> None:
+        if self._walk is not None:
+            self._walk.go_to(self._viewer, self._wanted_slice)
+
+    def _on_finding_picked(self, finding: Finding) -> None:
+        go_to(self._viewer, (finding.centroid_s_mm, finding.centroid_p_mm, finding.centroid_l_mm))
+        if self._current is not None and str(self._current.layer.mode) == "pan_zoom":
+            self._current.layer.selected_label = finding.label
+
+    def _on_theme(self, event: Any) -> None:
+        self.strip.set_ink(ink(self._viewer.theme))
+
+    def _on_save(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save findings", "findings.csv", "Table (*.csv)")
+        if path:
+            self.save_csv(Path(path))
+
+    def save_csv(self, path: Path) -> None:
+        """Write the findings shown to ``path``."""
+        from grisaille.io.results import write_findings_csv
+
+        try:
+            write_findings_csv(self.table.findings, path)
+        except GrisailleError as error:
+            self._say(str(error))
+        else:
+            self._say(f"Saved {len(self.table.findings)} findings to {path.name}")
+
+
+def cut_of(result: Result) -> float | None:
+    """The score that the threshold of a result stands for; None where nothing was marked."""
+    asked, calibration = result.provenance.asked, result.anomaly.calibration
+    if asked.per is not Per.SHARE and calibration.source is not CalibrationSource.NONE:
+        return calibration.cut(asked.amount, asked.per)
+    marked = result.anomaly.scores[result.labels.voxels > 0]
+    return float(marked.min()) if marked.size else None
+
+
+def review_of(viewer: Any) -> Review:
+    """The review docked in this viewer; a new one below the canvas if there is none."""
+    docked = viewer.window.dock_widgets.get(DOCK)
+    if isinstance(docked, Review):
+        return docked
+    review = Review(viewer)
+    viewer.window.add_dock_widget(review, area="bottom", name=DOCK)
+    return review
+
+
+def _colour(layer: Any, label: int) -> QColor:
+    red, green, blue, _ = layer.get_color(label)
+    return QColor.fromRgbF(float(red), float(green), float(blue))
