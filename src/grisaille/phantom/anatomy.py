@@ -1,0 +1,27 @@
+"""A whole healthy body on any grid."""
+
+from __future__ import annotations
+
+from grisaille.core.grid import Grid
+from grisaille.phantom.abdomen import paint_abdomen, paint_domes
+from grisaille.phantom.canvas import Canvas
+from grisaille.phantom.chest import paint_heart, paint_lungs, paint_vessels_and_airways
+from grisaille.phantom.head import paint_head
+from grisaille.phantom.outline import paint_hollows, paint_outline
+from grisaille.phantom.person import Person
+from grisaille.phantom.skeleton import paint_skeleton
+
+
+def paint_body(grid: Grid, person: Person) -> Canvas:
+    """The person's tissues on a grid; what lies in front is painted last."""
+    canvas = Canvas(grid, person.frame)
+    paint_outline(canvas, person)
+    paint_hollows(canvas)
+    paint_lungs(canvas, person)
+    paint_domes(canvas)
+    paint_head(canvas, person)
+    paint_abdomen(canvas, person)
+    paint_vessels_and_airways(canvas, person)
+    paint_heart(canvas, person)
+    paint_skeleton(canvas, person)
+    return canvas

@@ -1,0 +1,143 @@
+"""Synthetic patients and cohorts of them, with truth and healthy twins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from grisaille.core.grid import Grid
+from grisaille.core.labels import Labels
+from grisaille.core.study import Case, Study
+from grisaille.core.volume import Modality
+from grisaille.imaging.resample import resample
+from grisaille.phantom.anatomy import paint_body
+from grisaille.phantom.canvas import Canvas
+from grisaille.phantom.lesions import Lesion, Side, draw_lesions, paint_lesions
+from grisaille.phantom.person import Person
+from grisaille.phantom.scan import Scan
+from grisaille.phantom.scanner import Truth, healthy_truth, scan_ct, scan_pet
+from grisaille.phantom.tissues import NAMES
+
+
+@dataclass(frozen=True, eq=False)
+class Phantom:
+    """A synthetic patient.
+
+    Parameters
+    ----------
+    study
+        What the scanner saw.
+    twin
+        The same anatomy and the very same noise without the lesions.
+    lesions
+        Truth on the study's reference grid, one number a lesion.
+    organs
+        Tissues on the CT's grid, lesions not marked.
+    lesion_list
+        How each lesion was made.
+    """
+
+    study: Study
+    twin: Study
+    lesions: Labels
+    organs: Labels
+    lesion_list: tuple[Lesion, ...]
+
+
+_SCAN = Scan()
+
+
+def patient(seed: int, *, lesions: bool | int = True, scan: Scan = _SCAN, side: Side = Side.BOTH) -> Phantom:
+    """The synthetic patient of a seed.
+
+    Parameters
+    ----------
+    lesions
+        How many; True for 1 to 6, drawn; False for none.
+    scan
+        Station, arms, spacings, modalities.
+    side
+        Where lesions may sit.
+    """
+    person, canvas, truth = _body(seed, scan)
+    made, diseased, numbers = _diseased(person, canvas, truth, lesions, side)
+    twin = _scanned(truth, canvas, person, scan)
+    study = _scanned(diseased, canvas, person, scan) if made else twin
+    return Phantom(
+        study,
+        twin,
+        resample(numbers, study.reference),
+        Labels(canvas.tissues.astype(np.uint16), canvas.grid, NAMES),
+        made,
+    )
+
+
+def cohort(
+    n: int, seed: int, *, lesions: bool | int = True, scan: Scan = _SCAN, side: Side = Side.BOTH
+) -> tuple[Case, ...]:
+    """``n`` different patients; the studies are made when they are loaded, again each time.
+
+    Parameters
+    ----------
+    lesions
+        How many each; True for 1 to 6, drawn; False for healthy patients.
+    scan, side
+        As for ``patient``.
+    """
+    return tuple(
+        _case(int(np.random.SeedSequence([seed, number]).generate_state(1)[0]), lesions, scan, side)
+        for number in range(n)
+    )
+
+
+def _case(seed: int, lesions: bool | int, scan: Scan, side: Side) -> Case:
+    load = partial(_study, seed, lesions, scan, side)
+    if not lesions:
+        person = scan.person(seed)
+        grid = _reference(person, scan)
+        return Case(load, _name(seed), Labels(np.zeros(grid.shape, np.uint16), grid), healthy=True)
+    person, canvas, truth = _body(seed, scan)
+    _, _, numbers = _diseased(person, canvas, truth, lesions, side)
+    return Case(load, _name(seed), resample(numbers, _reference(person, scan)), healthy=False)
+
+
+def _study(seed: int, lesions: bool | int, scan: Scan, side: Side) -> Study:
+    person, canvas, truth = _body(seed, scan)
+    _, diseased, _ = _diseased(person, canvas, truth, lesions, side)
+    return _scanned(diseased, canvas, person, scan)
+
+
+def _body(seed: int, scan: Scan) -> tuple[Person, Canvas, Truth]:
+    person = scan.person(seed)
+    canvas = paint_body(scan.ct_grid(person), person)
+    return person, canvas, healthy_truth(canvas, person)
+
+
+def _diseased(
+    person: Person, canvas: Canvas, truth: Truth, lesions: bool | int, side: Side
+) -> tuple[tuple[Lesion, ...], Truth, Labels]:
+    """Lesions as asked, the truth with them, and their numbers on the canvas' grid."""
+    count = None if lesions is True else int(lesions)
+    made = draw_lesions(canvas, person, count, Side(side)) if lesions else ()
+    diseased, numbers = paint_lesions(truth, canvas, person, made)
+    names = {lesion.id: f"{lesion.host.value} lesion" for lesion in made}
+    return made, diseased, Labels(numbers, canvas.grid, names)
+
+
+def _scanned(truth: Truth, canvas: Canvas, person: Person, scan: Scan) -> Study:
+    volumes = []
+    if Modality.CT.key in scan.modalities:
+        volumes.append(scan_ct(truth, canvas, person))
+    if Modality.PET.key in scan.modalities:
+        volumes.append(scan_pet(truth, canvas, scan.pet_grid(person), person))
+    return Study.of(*volumes, patient=_name(person.seed))
+
+
+def _reference(person: Person, scan: Scan) -> Grid:
+    return scan.pet_grid(person) if Modality.PET.key in scan.modalities else scan.ct_grid(person)
+
+
+def _name(seed: int) -> str:
+    return f"phantom-{seed}"
