@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
-
 from grisaille.core.errors import ConfigError
 from grisaille.core.grid import Grid
 from grisaille.core.volume import Modality
