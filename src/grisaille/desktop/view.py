@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
@@ -14,6 +14,9 @@ from grisaille.desktop.follow import follow
 from grisaille.desktop.views import View, attach_views, current_view, has_pet, show_view
 from grisaille.desktop.windows import WindowChoice, suv_range, width_level
 from grisaille.imaging.intensity import CT_WINDOWS, PET_RANGES
+
+if TYPE_CHECKING:
+    import napari.viewer
 
 _TIPS = {
     View.AXIAL: "Slices across the body, seen from the feet: the patient's left is on the right",
@@ -47,7 +50,7 @@ class ViewBar(QWidget):
     Put it at the top of a panel or into a dock of its own; several bars on one viewer agree.
     """
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
         self._buttons = {view: self._button(view) for view in View}

@@ -118,8 +118,9 @@ def _is_pet(layer: Any) -> bool:
 def _draw_outlines(viewer: Any, in_space: bool) -> None:
     """Outlines in two dimensions, full labels in three; before the turn, napari has nothing to warn about."""
     for layer in viewer.layers:
-        if in_space and getattr(layer, "contour", 0):
-            layer.metadata[OUTLINE] = layer.contour
+        width = getattr(layer, "contour", 0)
+        if in_space and width:
+            layer.metadata[OUTLINE] = width
             layer.contour = 0
         elif not in_space and OUTLINE in layer.metadata:
             layer.contour = layer.metadata.pop(OUTLINE)

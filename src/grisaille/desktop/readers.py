@@ -1,0 +1,152 @@
+"""napari's File > Open: DICOM folders and files, NIfTI, NRRD and MetaImage, each in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import napari
+from napari.utils.notifications import show_info, show_warning
+
+from grisaille.core.errors import AmbiguousSeries, UnknownUnit
+from grisaille.core.study import Study
+from grisaille.core.volume import Modality, Volume
+from grisaille.desktop.ask import Kind, ask_kind, ask_series
+from grisaille.desktop.layers import image_arguments, in_drawing_order, labels_arguments, volumes_in
+from grisaille.desktop.view import attach
+from grisaille.io.image import stem_of, suffix_of
+from grisaille.io.labels import read_labels
+from grisaille.io.pseudonym import pseudonym
+from grisaille.io.sidecar import read_sidecar
+from grisaille.io.study import read_study, read_volume
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+NOTHING: list[Any] = [(None,)]
+"""What napari takes for: read, and there is no layer to add."""
+
+
+@dataclass(frozen=True)
+class Questions:
+    """How to ask a person; the answers are None where the question was dismissed."""
+
+    kind: Callable[[Path], Kind | None] = ask_kind
+    series: Callable[[Any], dict[Modality, str] | None] = ask_series
+
+
+_DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
+_PREAMBLE = 128
+
+
+def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list[Any]] | None:
+    """The reader of these paths, or None if one of them is of no kind that grisaille reads."""
+    return read if all(_is_ours(one) for one in _paths(path)) else None
+
+
+def read(path: str | Sequence[str], questions: Questions | None = None) -> list[Any]:
+    """Layers of what lies at a path, or at several.
+
+    Parameters
+    ----------
+    questions
+        How to ask when a file does not say what it measures; by default dialogs where there is
+        a napari window, and else nobody is asked.
+
+    Raises
+    ------
+    InputError
+        With a sentence that names the file, if it cannot be used.
+    """
+    viewer = napari.current_viewer()
+    if questions is None and viewer is not None:
+        questions = Questions()
+    layers = [layer for one in _paths(path) for layer in _layers(one, questions, viewer)]
+    if viewer is not None and layers:
+        attach(viewer)
+    return layers or NOTHING
+
+
+def study_layers(study: Study) -> list[LayerData]:
+    """The Image layers of a study, PET last, with its warnings told."""
+    return [_image_layer(volume) for volume in in_drawing_order(study)]
+
+
+def _layers(path: Path, questions: Questions | None, viewer: Any) -> list[LayerData]:
+    if path.is_dir():
+        return _folder(path, questions)
+    if not suffix_of(path):
+        return [] if _is_open(path, viewer) else [_image_layer(read_volume(path))]
+    if read_sidecar(path).names is not None:
+        return [_labels_layer(path)]
+    try:
+        return [_image_layer(read_volume(path))]
+    except UnknownUnit:
+        if questions is None:
+            raise
+    kind = questions.kind(path)
+    if kind is None:
+        return []
+    if kind is Kind.LABELS:
+        return [_labels_layer(path)]
+    return [_image_layer(read_volume(path, modality=kind.modality, unit=kind.unit))]
+
+
+def _folder(path: Path, questions: Questions | None) -> list[LayerData]:
+    try:
+        return study_layers(read_study(path))
+    except AmbiguousSeries:
+        if questions is None:
+            raise
+    from grisaille.io.dicom import scan
+
+    found = scan(path)
+    answer = questions.series({kind: found.of(kind) for kind in (Modality.CT, Modality.PET) if found.of(kind)})
+    if answer is None:
+        return []
+    return study_layers(read_study(path, ct_series=answer.get(Modality.CT), pet_series=answer.get(Modality.PET)))
+
+
+def _is_open(path: Path, viewer: Any) -> bool:
+    """Whether the series of a DICOM file is shown: to open its 300 slices is not to open it 300 times."""
+    from grisaille.io.dicom_header import NotRead, read_header
+
+    if viewer is None:
+        return False
+    try:
+        series = pseudonym(read_header(path).series_uid)
+    except NotRead:
+        return False
+    is_open = bool(series) and any(volume.source.series == series for volume in volumes_in(viewer))
+    if is_open:
+        show_info(f"the series of {path.name} is open already")
+    return is_open
+
+
+def _image_layer(volume: Volume) -> LayerData:
+    for warning in volume.provenance.warnings:
+        show_warning(warning)
+    return (*image_arguments(volume), "image")
+
+
+def _labels_layer(path: Path) -> LayerData:
+    data, arguments = labels_arguments(read_labels(path), stem_of(path))
+    return data, arguments, "labels"
+
+
+def _paths(path: str | Sequence[str]) -> list[Path]:
+    return [Path(one) for one in ([path] if isinstance(path, str) else path)]
+
+
+def _is_ours(path: Path) -> bool:
+    """By its name; a file without one of our endings by the four letters that DICOM files carry."""
+    if path.is_dir():
+        return path.suffix != ".zarr"
+    if suffix_of(path) or path.suffix.lower() in _DICOM_SUFFIXES:
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(_PREAMBLE + 4)[_PREAMBLE:] == b"DICM"
+    except OSError:
+        return False
