@@ -126,7 +126,7 @@ def _one(given: argparse.Namespace, path: Path | None, out: Path, method: Method
     name = str(path or given.pet or given.ct)
     try:
         result = detect(
-            _read(given, path),
+            _read(given, path, run),
             method,
             false_positives=given.false_positives,
             per=given.per,
@@ -143,7 +143,7 @@ def _one(given: argparse.Namespace, path: Path | None, out: Path, method: Method
     return Row(name, str(out), len(result.findings), _since(started))
 
 
-def _read(given: argparse.Namespace, path: Path | None) -> Study:
+def _read(given: argparse.Namespace, path: Path | None, run: Run) -> Study:
     from grisaille.io.study import read_study
 
     return read_study(
@@ -153,6 +153,7 @@ def _read(given: argparse.Namespace, path: Path | None) -> Study:
         pet_unit=given.pet_unit,
         ct_series=given.ct_series,
         pet_series=given.pet_series,
+        run=run,
     )
 
 
