@@ -105,7 +105,7 @@ def _described(load: Callable[[], Volume], *, uid: str, name: str, modality: Mod
         return entry
     return entry | {
         "shape_zyx": list(volume.grid.shape),
-        "spacing_zyx_mm": [round(step, 6) for step in volume.grid.spacing_mm],
+        "spacing_zyx_mm": [round(step, 7) for step in volume.grid.spacing_mm],
         "orientation": volume.source.orientation,
         "unit": volume.unit.value,
         "suv": _suv(volume.provenance.suv),

@@ -105,13 +105,13 @@ def _affine(header: Any, name: str) -> tuple[Affine, tuple[str, ...]]:
         )
     # float32, as the file has it: a quaternion would give more digits than can be written back.
     chosen = np.asarray(qform if sform is None else sform, dtype=np.float32).astype(np.float64)
-    if not np.isfinite(chosen).all() or abs(np.linalg.det(chosen[:3, :3])) < 1e-12:
-        raise InputError(f"the affine of {name} is singular or not finite; convert it again from its DICOM")
     warnings = []
     unit = header.get_xyzt_units()[0]
     if _MM[unit] != 1.0:
         chosen[:3] *= _MM[unit]
         warnings.append(f"{name} gives places in {unit}; they were converted to millimetres")
+    if not np.isfinite(chosen).all() or abs(np.linalg.det(chosen[:3, :3])) < 1e-12:
+        raise InputError(f"the affine of {name} is singular or not finite; convert it again from its DICOM")
     columns = chosen[:3, :3] / np.linalg.norm(chosen[:3, :3], axis=0)
     if np.abs(columns.T @ columns - np.eye(3)).max() > AFFINE_TOLERANCE:
         warnings.append(f"the axes of {name} are not at right angles; other programs may refuse it")
