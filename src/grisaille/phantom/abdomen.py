@@ -11,17 +11,20 @@ from grisaille.phantom.shapes import Ellipsoid, Loft, Point, curve, tube
 from grisaille.phantom.tissues import Tissue
 
 _PADDING = (Tissue.FAT, Tissue.SOFT)
-_DOMES = {
-    -1: Ellipsoid((1172, -4, -68), (112, 84, 62)),
-    1: Ellipsoid((1168, -4, 66), (98, 82, 60)),
-}
-"""The two halves of the diaphragm."""
 
 
-def paint_domes(canvas: Canvas) -> None:
+def _dome(person: Person, side: int) -> Ellipsoid:
+    """Half of the diaphragm; the right one stands higher and is filled by the liver."""
+    if side < 0:
+        return Ellipsoid(person.place("right dome", (1174, -4, -68), 3.0), (110, 84, 62))
+    return Ellipsoid(person.place("left dome", (1168, -4, 66), 3.0), (98, 82, 60))
+
+
+def paint_domes(canvas: Canvas, person: Person) -> None:
     """The diaphragm: below it there is no lung."""
     lung = (*LUNGS.values(), Tissue.LUNG_VESSEL, Tissue.SOFT)
-    for dome in _DOMES.values():
+    for side in LUNGS:
+        dome = _dome(person, side)
         canvas.paint(dome, Tissue.MUSCLE, over=lung)
         canvas.paint(dome.grown(-3.0), Tissue.FAT, over=(*lung, Tissue.MUSCLE))
 
@@ -72,9 +75,15 @@ def _paint_kidney(canvas: Canvas, person: Person, side: int) -> None:
 
 def _paint_liver(canvas: Canvas, person: Person) -> None:
     over = (*_PADDING, Tissue.MUSCLE, Tissue.BOWEL, Tissue.BOWEL_CONTENT, Tissue.GAS, Tissue.STOMACH)
-    z, y, x = person.place("liver", (1192, -4, -68), 3.0)
+    dome = _dome(person, -1)
+    found = canvas.inside(dome.grown(-3.0))
+    if found is not None:
+        box, mask = found
+        height, _, _ = canvas.places(box)
+        canvas.paint_where(box, mask & (height > dome.centre[0]), Tissue.LIVER, over=over)
+    z, y, x = (float(value) for value in np.add(dome.centre, (18.0, 0.0, 0.0)))
     lobes = [
-        Ellipsoid((z, y, x), person.size("right lobe", (86, 77, 57), 0.04)),
+        Ellipsoid((z - 10, y, x), person.size("right lobe", (76, 79, 57), 0.04)),
         Ellipsoid((z - 40, y + 4, x - 6), person.size("lower right lobe", (62, 58, 46), 0.08)),
         Ellipsoid((z + 22, y - 30, x + 58), person.size("left lobe", (36, 40, 62), 0.08), (-14.0, 10.0, 0.0)),
     ]

@@ -18,7 +18,7 @@ def paint_body(grid: Grid, person: Person) -> Canvas:
     paint_outline(canvas, person)
     paint_hollows(canvas)
     paint_lungs(canvas, person)
-    paint_domes(canvas)
+    paint_domes(canvas, person)
     paint_head(canvas, person)
     paint_abdomen(canvas, person)
     paint_vessels_and_airways(canvas, person)

@@ -68,7 +68,7 @@ def patient(seed: int, *, lesions: bool | int = True, scan: Scan = _SCAN, side: 
     return Phantom(
         study,
         twin,
-        resample(numbers, study.reference),
+        _on(study.reference, numbers, made),
         Labels(canvas.tissues.astype(np.uint16), canvas.grid, NAMES),
         made,
     )
@@ -99,8 +99,8 @@ def _case(seed: int, lesions: bool | int, scan: Scan, side: Side) -> Case:
         grid = _reference(person, scan)
         return Case(load, _name(seed), Labels(np.zeros(grid.shape, np.uint16), grid), healthy=True)
     person, canvas, truth = _body(seed, scan)
-    _, _, numbers = _diseased(person, canvas, truth, lesions, side)
-    return Case(load, _name(seed), resample(numbers, _reference(person, scan)), healthy=False)
+    made, _, numbers = _diseased(person, canvas, truth, lesions, side)
+    return Case(load, _name(seed), _on(_reference(person, scan), numbers, made), healthy=False)
 
 
 def _study(seed: int, lesions: bool | int, scan: Scan, side: Side) -> Study:
@@ -124,6 +124,19 @@ def _diseased(
     diseased, numbers = paint_lesions(truth, canvas, person, made)
     names = {lesion.id: f"{lesion.host.value} lesion" for lesion in made}
     return made, diseased, Labels(numbers, canvas.grid, names)
+
+
+def _on(grid: Grid, numbers: Labels, lesions: tuple[Lesion, ...]) -> Labels:
+    """Truth on another grid; a lesion that falls between its voxels keeps the one at its centre."""
+    there = resample(numbers, grid)
+    missing = [lesion for lesion in lesions if lesion.id not in there.ids]
+    if not missing:
+        return there
+    voxels = there.voxels.copy()
+    for lesion in missing:
+        z, y, x = np.rint(grid.to_index(lesion.centre_mm)).astype(int).clip(0, np.asarray(grid.shape) - 1)
+        voxels[z, y, x] = lesion.id
+    return Labels(voxels, grid, there.names)
 
 
 def _scanned(truth: Truth, canvas: Canvas, person: Person, scan: Scan) -> Study:

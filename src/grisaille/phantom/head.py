@@ -51,7 +51,7 @@ def _paint_skull(canvas: Canvas) -> None:
             return
         box, mask = found
         z, y, _ = canvas.places(box)
-        canvas.paint_where(box, mask & (z > _BASE_Z - 0.32 * (y - 6)), tissue)
+        canvas.paint_where(box, mask & (z > _BASE_Z - 0.42 * (y - 6)), tissue)
     for side in (-1, 1):
         canvas.paint(Ellipsoid((1566, 22, side * 58), (16, 18, 13)), Tissue.CORTICAL_BONE)
         canvas.paint(Ellipsoid((1560, 32, side * 60), (12, 12, 8)), Tissue.GAS)
@@ -63,11 +63,11 @@ def _paint_brain(canvas: Canvas, person: Person) -> None:
     if found is not None:
         box, mask = found
         z, y, x = canvas.places(box)
-        mask &= z > _BASE_Z + 5 - 0.32 * (y - 6)
+        mask &= z > _BASE_Z + 5 - 0.42 * (y - 6)
         depth = BRAIN.field(z, y, x)
         folds = canvas.field(person.smooth("folds", 15.0), box)
         canvas.paint_where(box, mask, Tissue.GREY_MATTER)
-        canvas.paint_where(box, mask & (depth + 0.12 * folds < 0.60), Tissue.WHITE_MATTER)
+        canvas.paint_where(box, mask & (depth + 0.12 * folds < 0.66), Tissue.WHITE_MATTER)
         canvas.paint_where(box, mask & (depth + 0.10 * folds > 1.04), Tissue.FLUID)
         canvas.paint_where(box, mask & (np.abs(x) < 1.6) & (depth > 0.35), Tissue.FLUID)
     for side in (-1, 1):

@@ -76,7 +76,7 @@ def _paint_arch(canvas: Canvas, z: float, back: float, half_x: float) -> None:
     """Pedicles and lamina round the canal, spinous and transverse processes."""
     lamina = Ellipsoid((z - 2, back + 12, 0), (9, 10, 14))
     canvas.paint(lamina, Tissue.CORTICAL_BONE, over=(Tissue.MUSCLE, Tissue.FAT, Tissue.SOFT))
-    length = 26.0 if half_x > 12 else 18.0
+    length = 21.0 if half_x > 12 else 13.0
     canvas.paint(tube([(z - 4, back + 18, 0), (z - 12, back + 18 + length, 0)], (4.5, 3.5)), Tissue.CORTICAL_BONE)
     for side in (-1, 1):
         canvas.paint(tube([(z + 2, back - 3, side * 11), (z, back + 10, side * 13)], 5.0), Tissue.CORTICAL_BONE)
@@ -126,13 +126,17 @@ def _paint_shoulder(canvas: Canvas, person: Person, side: int) -> None:
     raised = 14.0 if points[0][0] == ARMS_UP[0][0] else 0.0
     clavicle = curve([(1396, -62, side * 20), (1412, -48, side * 70), (1418 + raised, -8, 0.9 * shoulder_x)], 7)
     paint_bones(canvas, tube(clavicle, 6.0), 2.2)
-    blade = Ellipsoid((1345 + raised, 82, side * 104), (62, 5.5, 42), (side * 24.0, 0.0, 12.0))
+    blade = Ellipsoid((1345 + raised, 88, side * 104), (62, 5.5, 42), (side * 24.0, 0.0, 12.0))
     canvas.paint(blade, Tissue.CORTICAL_BONE)
     canvas.paint(blade.grown(-2.4), Tissue.MARROW)
     spine = tube([(1372 + raised, 92, side * 78), (1412 + raised, 40, 0.95 * shoulder_x)], (5, 7))
     paint_bones(canvas, spine, 2.4)
     head: Point = (shoulder_z, shoulder_y, shoulder_x - side * 8)
-    paint_bones(canvas, [Capsule(head, points[1], 22.0, 11.0), Capsule(points[1], points[2], 11.0, 14.0)], 3.6)
+    z, y, x = np.add(head, 0.22 * np.subtract(points[1], head))
+    neck: Point = (float(z), float(y), float(x))
+    shaft = [Capsule(neck, points[1], 12.5, 10.5), Capsule(points[1], points[2], 10.5, 13.0)]
+    paint_bones(canvas, shaft, 4.2, Tissue.FATTY_MARROW)
+    paint_bones(canvas, [Capsule(head, neck, 22.0, 14.0)], 2.2, Tissue.SPONGY_BONE)
     for shift in (-9.0, 9.0):
         forearm = [(z, y + shift * share, x) for (z, y, x), share in zip(points[2:], (1, 1, 0.9), strict=True)]
         paint_bones(canvas, tube(forearm, (8.5, 6.5, 8.0)), 2.6, Tissue.FATTY_MARROW)
@@ -188,12 +192,12 @@ def _paint_leg(canvas: Canvas, side: int) -> None:
     knee = [Capsule((492, 12, side * 66), (492, 12, side * 106), 25.0, 24.0)]
     paint_bones(canvas, upper, 2.6)
     paint_bones(canvas, shaft, 6.5, Tissue.FATTY_MARROW)
-    paint_bones(canvas, knee, 2.8, Tissue.FATTY_MARROW)
+    paint_bones(canvas, knee, 2.4, Tissue.SPONGY_BONE)
     canvas.paint(Ellipsoid((500, -44, side * 86), (20, 9, 20)), Tissue.CORTICAL_BONE)
-    canvas.paint(Ellipsoid((500, -44, side * 86), (17, 6, 17)), Tissue.FATTY_MARROW)
+    canvas.paint(Ellipsoid((500, -44, side * 86), (17, 6, 17)), Tissue.SPONGY_BONE)
     tibia = Loft.of([(430, 8, side * 86, 18, 22), (460, 8, side * 86, 27, 38)])
     canvas.paint(tibia, Tissue.CORTICAL_BONE)
-    canvas.paint(tibia.grown(-3.0), Tissue.FATTY_MARROW)
+    canvas.paint(tibia.grown(-2.5), Tissue.SPONGY_BONE)
 
 
 __all__ = ["LUMBAR", "THORACIC", "mirrored", "paint_bones", "paint_skeleton", "spine_y"]

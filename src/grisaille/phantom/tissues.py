@@ -19,6 +19,7 @@ class Tissue(IntEnum):
     CORTICAL_BONE = auto()
     MARROW = auto()
     FATTY_MARROW = auto()
+    SPONGY_BONE = auto()
     CARTILAGE = auto()
     LUNG_RIGHT = auto()
     LUNG_LEFT = auto()
@@ -89,6 +90,7 @@ FIGURES: dict[Tissue, Figures] = {
     Tissue.CORTICAL_BONE: Figures(520, 0.8),
     Tissue.MARROW: Figures(170, 1.6, 0.25, mottle=0.12),
     Tissue.FATTY_MARROW: Figures(-30, 0.5),
+    Tissue.SPONGY_BONE: Figures(150, 0.6),
     Tissue.CARTILAGE: Figures(95, 0.9),
     Tissue.LUNG_RIGHT: Figures(-830, 0.5, mottle=0.10),
     Tissue.LUNG_LEFT: Figures(-830, 0.5, mottle=0.10),
