@@ -48,6 +48,9 @@ class Console:
     @contextmanager
     def cancelling(self) -> Iterator[None]:
         """The first Ctrl-C stops the run at its next step; the second one at once."""
+        if threading.current_thread() is not threading.main_thread():  # Python takes signals there only
+            yield
+            return
 
         def cancel(_: int, __: FrameType | None) -> None:
             self._cancelled.set()

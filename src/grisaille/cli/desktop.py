@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from grisaille.cli.console import Console
-from grisaille.core.errors import MissingDependency
+from grisaille.core.errors import Cancelled, MissingDependency
 
 PROBE_SECONDS = 60
 
@@ -46,6 +46,8 @@ def _demo(given: argparse.Namespace, console: Console) -> int:
         raise MissingDependency('napari is not installed; for the viewer: pip install "napari-grisaille[all]"')
     picture = ["--screenshot", given.screenshot] if given.screenshot else []
     ended = subprocess.run([sys.executable, "-m", "grisaille.desktop.demo", *picture])
+    if ended.returncode == -signal.SIGINT:
+        raise Cancelled
     if ended.returncode < 0:
         console.error(f"the viewer {_ending(ended.returncode)}; grisaille doctor says what OpenGL does here")
         return 1

@@ -61,15 +61,15 @@ def add_detect(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> Non
 
 
 def _add_settings(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    from grisaille.flows.load import method_name
-    from grisaille.methods.catalog import config_class
-
     peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     peek.add_argument("--method")
     ref = peek.parse_known_args(arguments)[0].method
     if ref is None:
         parser.epilog = f"With --method REF, --help lists the settings of that method too. {parser.epilog}"
         return
+    from grisaille.flows.load import method_name
+    from grisaille.methods.catalog import config_class
+
     try:
         name = method_name(ref)
     except GrisailleError:  # said when the model is loaded

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from grisaille.cli.console import Console
+from grisaille.core.run import Run
 
 
 def add_info(parser: argparse.ArgumentParser) -> None:
@@ -17,10 +18,10 @@ def add_info(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_info)
 
 
-def _info(given: argparse.Namespace, _: Console) -> int:
+def _info(given: argparse.Namespace, console: Console) -> int:
     from grisaille.io.info import describe
 
-    content = describe(given.paths)
+    content = describe(given.paths, run=console.listen(Run()))
     print(json.dumps(content, indent=2) if given.json else _as_text(content))
     return 0
 
@@ -32,22 +33,24 @@ def _as_text(content: dict[str, Any]) -> str:
 
 
 def _series(one: dict[str, Any]) -> str:
-    sizes = " x ".join(str(size) for size in one["shape_zyx"] or ())
-    steps = " x ".join(f"{step:.3f}" for step in one["spacing_zyx_mm"] or ())
-    lines = [f"{one['modality']} {one['uid']}"]
-    lines.append(f"  grid      {sizes} voxels of {steps} mm (z, y, x), source {one['orientation']}, {one['geometry']}")
-    lines.append(f"  unit      {one['unit'] or 'none'}")
-    if suv := one.get("suv"):
-        lines += _suv(suv)
+    lines = [f"{one['modality']} {one['name']}"]
+    if one["shape_zyx"]:
+        sizes = " x ".join(str(size) for size in one["shape_zyx"])
+        steps = " x ".join(f"{step:.3f}" for step in one["spacing_zyx_mm"])
+        lines.append(f"  grid      {sizes} voxels of {steps} mm (z, y, x), source {one['orientation']}")
+        lines.append(f"  geometry  {one['geometry']}")
+        lines.append(f"  unit      {one['unit'] or 'unknown'}")
+    if one["suv"]:
+        lines += _suv(one["suv"])
     lines += [f"  warning   {warning}" for warning in one["warnings"]]
     return "\n".join(lines)
 
 
 def _suv(suv: dict[str, Any]) -> list[str]:
     factors = suv["factor_range"]
-    lines = [f"  SUV       {suv['path']}"]
+    lines = [f"  SUV       {suv['path'] or 'refused'}"]
     if factors:
         low, high = factors
         lines.append(f"  factor    {low:.6g}" + ("" if low == high else f" to {high:.6g}"))
-    inputs = ", ".join(f"{name} {value}" for name, value in suv.get("inputs", {}).items())
+    inputs = ", ".join(f"{name} {value}" for name, value in suv["inputs"].items())
     return [*lines, f"  from      {inputs}"] if inputs else lines

@@ -28,13 +28,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         given = _parser(arguments).parse_args(arguments)
         command: Command = given.command
         with console.cancelling():
-            return command(given, console)
+            code = command(given, console)
+        sys.stdout.flush()
+        return code
     except (Cancelled, KeyboardInterrupt):
         console.say("cancelled")
         return CANCELLED
     except GrisailleError as error:
         console.error(str(error))
-    except BrokenPipeError:  # the reader of stdout has gone, as `head` does
+    except BrokenPipeError:  # the reader of stdout has gone, as `head` goes; nothing is left to say at exit either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except MemoryError:
         console.error("this computer's memory was not enough; close other programs or take smaller volumes")

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from grisaille.cli import options
 from grisaille.cli.console import Console
-from grisaille.core.errors import InputError, OutputError
-from grisaille.core.run import Run
-
-if TYPE_CHECKING:
-    from grisaille.core.study import Case, Study
+from grisaille.core.errors import OutputError
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +28,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(given: argparse.Namespace, console: Console) -> int:
+    from grisaille.flows.cases import healthy_cases
     from grisaille.flows.load import find_weights
     from grisaille.flows.train import train
     from grisaille.methods.catalog import config_class
@@ -43,29 +38,14 @@ def _train(given: argparse.Namespace, console: Console) -> int:
     config = config_class(given.method).from_mapping(options.settings_of(given))
     files = find_weights(given.method, config, weights=given.weights, allow_download=given.allow_download)
     run = console.listen(options.run_of(given))
-    cases = _cases(given, run)
+    cases = healthy_cases(
+        given.studies,
+        pet_unit=given.pet_unit,
+        ct_series=given.ct_series,
+        pet_series=given.pet_series,
+        run=run,
+    )
     train(given.method, cases, out=given.out, config=config, files=files, run=run)
     people = len({case.patient for case in cases})
     print(f"{given.method} fitted on {len(cases)} studies of {people} people, written to {given.out}")
     return 0
-
-
-def _cases(given: argparse.Namespace, run: Run) -> Sequence[Case]:
-    """Cases that read their study when asked; each is read once now, so that a bad one fails first."""
-    from grisaille.core.study import Case
-
-    cases = []
-    for number, path in enumerate(run.track(given.studies, "reading studies")):
-        try:
-            study = _read(given, path)
-        except InputError as error:
-            raise type(error)(f"{path}: {error}") from error
-        patient = study.patient or f"study {number}"
-        cases.append(Case(lambda path=path: _read(given, path), patient, healthy=True))  # type: ignore[misc]
-    return cases
-
-
-def _read(given: argparse.Namespace, path: Path) -> Study:
-    from grisaille.io.study import read_study
-
-    return read_study(path, pet_unit=given.pet_unit, ct_series=given.ct_series, pet_series=given.pet_series)
