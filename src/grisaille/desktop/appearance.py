@@ -13,7 +13,7 @@ from grisaille.imaging.intensity import CT_WINDOWS, PET_RANGES
 ANOMALY_COLORS = ((0.0, 0.0, 0.0, 0.0), (0.0, 0.55, 0.55, 0.6), (0.2, 1.0, 0.9, 1.0), (1.0, 1.0, 1.0, 1.0))
 """From nothing over teal to white: told apart from PET's black, red and yellow at a glance."""
 
-_FADED_IN = 0.3
+_OPAQUE_FROM = 0.5
 _SAMPLED = 500_000
 
 
@@ -21,14 +21,14 @@ _SAMPLED = 500_000
 class Look:
     """The display settings of an Image layer.
 
-    Volumes are added up (``additive``), so that PET glows over CT in whichever order they
-    are opened; air and absent uptake are black and add nothing.
+    Grey volumes are added to what lies below them, so that a CT opened after a PET does not hide it.
     """
 
     colormap: Any
     contrast_limits: tuple[float, float]
     blending: str = "additive"
     opacity: float = 1.0
+    interpolation2d: str = "linear"
     rendering: str = "mip"
 
     def arguments(self) -> dict[str, Any]:
@@ -37,12 +37,12 @@ class Look:
 
 
 def look_of(volume: Volume) -> Look:
-    """Grey for CT in the soft-tissue window, fire for PET from SUV 0 to 7, else grey over the values seen."""
+    """Grey for CT in the soft-tissue window, inferno for PET from SUV 0 to 7, else grey over the values seen."""
     if volume.modality is Modality.CT and volume.unit is Unit.HU:
         return Look("gray", CT_WINDOWS[0].limits)
     if volume.modality is Modality.PET:
         limits = PET_RANGES[1].limits if volume.unit is Unit.SUVBW else (0.0, _percentiles(volume, 99.9)[0])
-        return Look(_pet_colors(), _apart(limits), opacity=0.9)
+        return Look(_pet_colors(), _apart(limits), blending="translucent_no_depth", opacity=0.85)
     low, high = _percentiles(volume, 0.5, 99.8)
     return Look("gray", _apart((low, high)))
 
@@ -52,17 +52,17 @@ def look_of_anomaly(scores: np.ndarray[Any, Any], floor: float) -> Look:
     from napari.utils import Colormap
 
     colormap = Colormap(np.asarray(ANOMALY_COLORS), name="anomaly", display_name="anomaly")
-    return Look(colormap, _apart((floor, float(scores.max(initial=0.0)))), opacity=0.7)
+    return Look(colormap, _apart((floor, float(scores.max(initial=0.0)))), "translucent_no_depth", 0.7)
 
 
 def _pet_colors() -> Any:
-    """Inferno, told apart by the colour-blind too, faded in so that background uptake does not tint the CT."""
+    """Inferno, which the colour-blind can read too, as transparent as uptake is low."""
     from napari.utils import Colormap
     from napari.utils.colormaps import ensure_colormap
 
     steps = np.linspace(0.0, 1.0, 256)
     colors = np.array(ensure_colormap("inferno").map(steps))
-    colors[:, :3] *= np.clip(steps / _FADED_IN, 0.0, 1.0)[:, np.newaxis]
+    colors[:, 3] = np.clip(steps / _OPAQUE_FROM, 0.0, 1.0)
     return Colormap(colors, name="pet", display_name="PET")
 
 

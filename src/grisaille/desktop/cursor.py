@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,12 +18,13 @@ _PLACES = (("L", "R", 2), ("P", "A", 1), ("S", "I", 0))
 _DECIMALS = {Unit.HU: ".0f", Unit.SUVBW: ".2f", Unit.BQML: ",.0f", Unit.NONE: ".4g"}
 
 
-def value_at(volume: Volume, point_mm: npt.ArrayLike) -> float | None:
-    """The value of the voxel that holds a point in LPS millimetres (z, y, x); None outside."""
-    index = np.floor(volume.grid.to_index(point_mm) + 0.5).astype(int)
-    if np.any(index < 0) or np.any(index >= volume.grid.shape):
-        return None
-    return float(volume.voxels[tuple(index)])
+def values_at(volume: Volume, points_mm: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """(...,) values of the voxels that hold (..., 3) points in LPS millimetres (z, y, x); NaN outside."""
+    index = np.floor(volume.grid.to_index(points_mm) + 0.5).astype(int)
+    inside = np.all((index >= 0) & (index < volume.grid.shape), axis=-1)
+    z, y, x = np.moveaxis(np.where(inside[..., np.newaxis], index, 0), -1, 0)
+    values: npt.NDArray[np.float64] = np.where(inside, volume.voxels[z, y, x].astype(np.float64), np.nan)
+    return values
 
 
 def place_text(point_mm: npt.ArrayLike) -> str:
@@ -40,19 +40,25 @@ def value_text(name: str, value: float, unit: Unit) -> str:
 
 
 def cursor_text(viewer: Any) -> str:
-    """Values of all visible volumes under the cursor and its place in the patient, on two lines.
+    """Values of all visible volumes under the cursor, and its place in the patient, a line each.
 
     In 3D the point is the one that a MIP shows there: where the PET (or the topmost volume)
     is highest along the line of sight.
     """
-    if viewer.dims.ndim < 3 or not any(True for _ in _visible(viewer)):
+    visible = _visible(viewer)
+    if viewer.dims.ndim < 3 or not visible:
         return ""
-    point = _brightest(viewer) if viewer.dims.ndisplay == 3 else lps_from_world(viewer.cursor.position)
+    point = _brightest(viewer, visible) if viewer.dims.ndisplay == 3 else lps_from_world(viewer.cursor.position)
     if point is None:
         return ""
-    values = ((layer.name, value_at(volume, point), volume.unit) for layer, volume in _visible(viewer))
-    texts = [value_text(name, value, unit) for name, value, unit in values if value is not None]
-    return "    ".join(texts) + "\n" + place_text(point)
+    kinds = [volume.modality for _, volume in visible]
+    lines = []
+    for layer, volume in visible:
+        value = float(values_at(volume, point))
+        if np.isfinite(value):
+            is_one = volume.modality is not Modality.OTHER and kinds.count(volume.modality) == 1
+            lines.append(value_text(volume.modality.key.upper() if is_one else layer.name, value, volume.unit))
+    return "\n".join([*lines, place_text(point)])
 
 
 def attach_cursor(viewer: Any) -> None:
@@ -60,7 +66,7 @@ def attach_cursor(viewer: Any) -> None:
     from napari.components.overlays import TextOverlay
 
     overlays = viewer.canvas.overlays
-    overlays[CURSOR_OVERLAY] = TextOverlay(position="bottom_left", font_size=11)
+    overlays[CURSOR_OVERLAY] = TextOverlay(position="top_left", font_size=11)
 
     def update(event: object = None) -> None:
         text = cursor_text(viewer)
@@ -69,31 +75,28 @@ def attach_cursor(viewer: Any) -> None:
 
     viewer.cursor.events.position.connect(update)
     viewer.dims.events.ndisplay.connect(update)
+    viewer.scene.camera.events.angles.connect(update)
     viewer.layers.events.removed.connect(update)
 
 
-def _visible(viewer: Any) -> Iterator[tuple[Any, Volume]]:
-    for layer in viewer.layers:
-        thing = layer.metadata.get(THING)
-        if layer.visible and isinstance(thing, Volume):
-            yield layer, thing
+def _visible(viewer: Any) -> list[tuple[Any, Volume]]:
+    things = [(layer, layer.metadata.get(THING)) for layer in viewer.layers if layer.visible]
+    return [(layer, thing) for layer, thing in things if isinstance(thing, Volume)]
 
 
-def _brightest(viewer: Any) -> npt.NDArray[np.float64] | None:
+def _brightest(viewer: Any, visible: list[tuple[Any, Volume]]) -> npt.NDArray[np.float64] | None:
     """In LPS millimetres: where the volume that a MIP is read from is highest along the line of sight."""
-    visible = list(_visible(viewer))
     pets = [pair for pair in visible if pair[1].modality is Modality.PET]
     layer, volume = (pets or visible)[-1]
-    displayed = list(viewer.dims.displayed)
     direction = viewer.scene.camera.calculate_nd_view_direction(viewer.dims.ndim, viewer.dims.displayed)
-    start, end = layer.get_ray_intersections(viewer.cursor.position, direction, displayed, world=True)
-    if start is None or end is None:
+    ends = layer.get_ray_intersections(viewer.cursor.position, direction, list(viewer.dims.displayed), world=True)
+    if ends[0] is None or ends[1] is None:
         return None
-    steps = int(np.ceil(2 * np.linalg.norm(np.asarray(end) - np.asarray(start)))) + 2
-    along = np.linspace(start, end, steps)
-    points = lps_from_world(np.array([layer.data_to_world(index) for index in along]))
-    inside = [point for point in points if value_at(volume, point) is not None]
-    if not inside:
+    start, end = (lps_from_world(layer.data_to_world(index)) for index in ends)
+    steps = int(np.linalg.norm(end - start) / min(volume.grid.spacing_mm) * 2) + 2
+    points = np.linspace(start, end, steps)
+    values = values_at(volume, points)
+    if not np.isfinite(values).any():
         return None
-    highest: npt.NDArray[np.float64] = max(inside, key=lambda point: value_at(volume, point) or 0.0)
+    highest: npt.NDArray[np.float64] = points[np.nanargmax(values)]
     return highest

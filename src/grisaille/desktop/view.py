@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
@@ -12,7 +12,7 @@ from grisaille.desktop.cursor import CURSOR_OVERLAY, attach_cursor
 from grisaille.desktop.edges import attach_letters
 from grisaille.desktop.follow import follow
 from grisaille.desktop.views import View, attach_views, current_view, has_pet, show_view
-from grisaille.desktop.windows import WindowChoice, suv_range, width_level
+from grisaille.desktop.windows import WindowChoice, attach_windows, suv_range, width_level
 from grisaille.imaging.intensity import CT_WINDOWS, PET_RANGES
 
 if TYPE_CHECKING:
@@ -35,13 +35,19 @@ def attach(viewer: Any) -> None:
     attach_views(viewer)
     attach_letters(viewer)
     attach_cursor(viewer)
+    attach_windows(viewer)
     for view, key in _KEYS.items():
-        viewer.bind_key(f"Control-Alt-{key}", partial(_on_key, viewer, view), overwrite=True)
+        viewer.bind_key(f"Control-Alt-{key}", _key(view), overwrite=True)
 
 
-def _on_key(viewer: Any, view: View, _: object = None) -> None:
-    if view is not View.MIP or has_pet(viewer):
-        show_view(viewer, view)
+def _key(view: View) -> Callable[[Any], None]:
+    """What napari calls for a key: it asks for the function's name at every key, so no ``partial``."""
+
+    def show(viewer: Any) -> None:
+        if view is not View.MIP or has_pet(viewer):
+            show_view(viewer, view)
+
+    return show
 
 
 class ViewBar(QWidget):

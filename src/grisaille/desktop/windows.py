@@ -42,6 +42,20 @@ def apply_window(viewer: Any, window: Window, modality: Modality, unit: Unit) ->
         layer.contrast_limits = window.limits
 
 
+def attach_windows(viewer: Any) -> None:
+    """Let the contrast slider of each volume reach all its values, for the life of the viewer."""
+
+    def widen(layer: Any) -> None:
+        thing = layer.metadata.get(THING)
+        if isinstance(thing, Volume) and hasattr(layer, "contrast_limits_range"):
+            low, high = layer.contrast_limits
+            layer.contrast_limits_range = (min(low, thing.voxels.min()), max(high, thing.voxels.max()))
+
+    viewer.layers.events.inserted.connect(lambda event: widen(event.value))
+    for layer in viewer.layers:
+        widen(layer)
+
+
 class WindowChoice(QComboBox):
     """Named windows for the volumes of one modality; says ``custom`` where the contrast was set by hand."""
 

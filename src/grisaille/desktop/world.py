@@ -102,7 +102,7 @@ def go_to(viewer: Any, point_mm: Sequence[float]) -> None:
     in_all = np.concatenate([np.asarray(viewer.dims.point[:-3]), world])
     wanted = in_all[list(viewer.dims.displayed)]
     centre = np.asarray(viewer.scene.camera.center)[-len(wanted) :]
-    reach_mm = 0.4 * min(viewer.canvas.size) / viewer.scene.camera.zoom
+    reach_mm = 0.48 * min(viewer.canvas.size) / viewer.scene.camera.zoom
     if np.abs(wanted - centre).max() > reach_mm:
         viewer.scene.camera.center = tuple(np.concatenate([np.zeros(3 - len(wanted)), wanted]))
 
