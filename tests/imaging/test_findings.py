@@ -92,6 +92,15 @@ def test_another_connectivity_is_refused_by_name():
         components(np.ones((2, 2, 2), dtype=bool), 8)
 
 
+@pytest.mark.parametrize(
+    ("shape", "connectivity", "count"), [((1, 1, 5), 26, 3), ((3, 3, 3), 6, 14), ((5, 5, 5), 18, 27)]
+)
+def test_as_many_components_as_there_can_be_are_counted(shape, connectivity, count):
+    places = np.indices(shape)
+    mask = (places % 2 == 0).all(axis=0) if connectivity > 6 else places.sum(axis=0) % 2 == 0
+    assert components(mask, connectivity).max() == count
+
+
 @given(
     voxels=hnp.arrays(np.uint16, st.tuples(*[st.integers(1, 5)] * 3), elements=st.integers(0, 2)),
     connectivity=st.sampled_from((6, 18, 26)),
@@ -401,8 +410,8 @@ def test_thirty_findings_on_a_whole_body_are_measured_in_a_fraction_of_a_second(
     labels, study = Labels(voxels, grid), Study.of(pet_of(rng.random(grid.shape), grid))
     seconds = []
     for _ in range(5):
-        started = time.perf_counter()
+        started = time.process_time()
         found = find_findings(labels, study)
-        seconds.append(time.perf_counter() - started)
+        seconds.append(time.process_time() - started)
     assert len(found) >= 28
-    assert min(seconds) < 0.2  # about 0.045 s on an idle core
+    assert min(seconds) < 0.2  # about 0.045 s on an idle core; process time, so that a busy machine does not count

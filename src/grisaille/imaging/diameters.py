@@ -33,27 +33,36 @@ def axes_mm(mask: npt.NDArray[np.bool_], grid: Grid) -> tuple[float, float]:
     Long and short axis in millimetres.
     """
     to_plane_mm = np.linalg.qr(grid.affine[:3, 1:3])[1].T  # (y, x) steps to orthogonal mm
-    outlines = [points for plane in mask if len(points := _outline(plane))]
-    places = [points @ to_plane_mm for points in outlines]
-    bounds = [float(np.hypot(*np.ptp(points, axis=0))) for points in places]
+    z, ends = _row_ends(mask)
+    points = ends @ to_plane_mm
+    planes = np.flatnonzero(np.diff(z, prepend=-1))
+    spans = np.maximum.reduceat(points, planes) - np.minimum.reduceat(points, planes)
+    bounds = np.hypot(spans[:, 0], spans[:, 1])
+    outlines = np.split(points, planes[1:])
     best = (0.0, 0.0)
     for i in np.argsort(bounds, kind="stable")[::-1]:
         if bounds[i] < best[0] - _TIE_MM:  # no slice left can be longer
             break
-        found = _axes_of(places[i])
+        found = _axes_of(outlines[i])
         if found[0] > best[0] + _TIE_MM or (found[0] > best[0] - _TIE_MM and found[1] > best[1]):
             best = found
     return best
 
 
-def _outline(plane: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    """(n, 2) points (y, x) whose convex hull is the hull of the plane's edge midpoints."""
-    rows = np.flatnonzero(plane.any(axis=1))
-    first = plane[rows].argmax(axis=1)
-    last = plane.shape[1] - 1 - plane[rows, ::-1].argmax(axis=1)
-    ends = np.concatenate([np.stack([rows, first], axis=1), np.stack([rows, last], axis=1)])
-    points: npt.NDArray[np.float64] = (ends[:, None] + _EDGE_MIDPOINTS).reshape(-1, 2)
-    return points
+def _row_ends(mask: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    """Edge midpoints of the first and last voxel of each row: no other point can be on a slice's hull.
+
+    Returns
+    -------
+    (n,) z ascending, and (n, 2) places (y, x) in voxels.
+    """
+    z, y = np.nonzero(mask.any(axis=2))
+    rows = mask[z, y]
+    first = rows.argmax(axis=1)
+    last = mask.shape[2] - 1 - rows[:, ::-1].argmax(axis=1)
+    voxels = np.stack([np.stack([y, first], axis=1), np.stack([y, last], axis=1)], axis=1)
+    points = voxels[:, :, None] + _EDGE_MIDPOINTS
+    return np.repeat(z, 2 * len(_EDGE_MIDPOINTS)), points.reshape(-1, 2)
 
 
 def _axes_of(points: npt.NDArray[np.float64]) -> tuple[float, float]:
