@@ -69,16 +69,16 @@ def read_itk(path: Path, *, frame: int | None = None) -> FileImage:
     require_file(path)
     kind = SUFFIXES[suffix_of(path)]
     header = _nrrd_header(path) if kind is SourceFormat.NRRD else _meta_header(path)
-    if not header.says_place:
-        raise InputError(
-            f"{path.name} does not say how it lies in the patient, so left and right are unknown; "
-            "save it again with its directions"
-        )
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
         frame = _check(reader, path, header, frame)
+        if not header.says_place:
+            raise InputError(
+                f"{path.name} does not say how it lies in the patient, so left and right are unknown; "
+                "save it again with its directions"
+            )
         image = reader.Execute()
     except RuntimeError as error:
         raise _damaged(path) from error
@@ -151,11 +151,13 @@ def _nrrd_header(path: Path) -> _Header:
     with path.open("rb") as file:
         if not file.readline(_LONGEST_HEADER).startswith(b"NRRD"):
             raise _damaged(path)
-        for line in iter(lambda: file.readline(_LONGEST_HEADER), b""):
-            if not line.strip() or file.tell() > _LONGEST_HEADER:
-                break
+        while (line := file.readline(_LONGEST_HEADER)).strip():
+            if file.tell() > _LONGEST_HEADER:
+                raise _damaged(path)
             key, _, value = line.decode("latin-1").partition(":")
             fields[key.strip().lower()] = value.strip()
+        if not line:
+            raise _damaged(path)
         start = file.tell()
     if "data file" in fields or "datafile" in fields:
         raise UnreadableFile(f"{path.name} keeps its voxels in other files; save it as one file")

@@ -1,0 +1,120 @@
+"""Labels keep their numbers, their names, their place and the order of their file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from grisaille.core.errors import GridMismatch, InputError, OutputError, UnreadableFile
+from grisaille.core.grid import Grid
+from grisaille.core.labels import Labels
+from grisaille.io import safe_write
+from grisaille.io.labels import read_labels, write_labels
+from grisaille.io.sidecar import sidecar_path, write_names
+from grisaille.io.study import read_volume
+from image_builder import ORIENTATIONS, affine_of, numbers, oblique, save_itk, save_nifti
+
+
+@pytest.mark.parametrize(("order", "signs"), ORIENTATIONS[::5])
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])
+def test_labels_are_written_in_the_order_of_the_volume_they_were_made_on(
+    tmp_path: Path, suffix: str, order: tuple[int, ...], signs: tuple[int, ...]
+) -> None:
+    path = save_nifti(tmp_path / "CT.nii.gz", numbers() - 1000, affine_of(order, signs))
+    volume = read_volume(path)
+    labels = Labels((volume.voxels % 7).astype(np.uint16), volume.grid, {3: "liver"}, volume.source)
+    write_labels(labels, tmp_path / f"labels{suffix}")
+    back = read_labels(tmp_path / f"labels{suffix}", like=volume)
+    assert back.voxels.dtype == np.uint16
+    assert np.array_equal(back.voxels, labels.voxels)
+    assert back.names == {3: "liver"}
+    assert back.grid == volume.grid
+    stored = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / f"labels{suffix}"))).transpose(2, 1, 0)
+    assert stored.dtype == np.uint16
+    assert np.array_equal(stored, (numbers() - 1000) % 7)
+
+
+def test_without_a_volume_labels_lie_where_their_file_says(tmp_path: Path) -> None:
+    labels = read_labels(save_itk(tmp_path / "a.nrrd", numbers(), oblique(2)))
+    assert np.allclose(labels.source.affine, oblique(2))
+    assert labels.names == {}
+
+
+def test_labels_of_another_orientation_land_on_the_same_voxels(tmp_path: Path) -> None:
+    volume = read_volume(save_nifti(tmp_path / "CT.nii.gz", numbers() - 1000, np.diag([2.0, 2, 3, 1])))
+    turned = np.diag([-2.0, -2, 3, 1])
+    turned[:2, 3] = (4, 6)
+    path = save_nifti(tmp_path / "gtv.nii.gz", np.flip(numbers(), (0, 1)), turned)
+    assert np.array_equal(read_labels(path, like=volume).voxels, volume.voxels + 1000)
+
+
+def test_labels_of_another_grid_are_refused(tmp_path: Path) -> None:
+    path = save_nifti(tmp_path / "gtv.nii.gz", numbers())
+    with pytest.raises(GridMismatch, match=r"gtv\.nii\.gz lies on 5 x 4 x 3 voxels of 1\.00.*; expected 5 x 4 x 3"):
+        read_labels(path, like=Grid.from_spacing((5, 4, 3), 1.0, (0.0, 0.0, 0.2)))
+    with pytest.raises(GridMismatch):
+        read_labels(path, like=Grid.from_spacing((5, 4, 4), 1.0))
+    near = Grid.from_spacing((5, 4, 3), 1.0, (0.0, 0.0, 0.01))
+    assert read_labels(path, like=near).grid == near
+
+
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        (numbers(dtype=np.float32) / 2, r"gtv\.nii: .*holds fractions"),
+        (numbers() - 1, "from 0 to 65535"),
+        (numbers(dtype=np.int32) + 65500, "from 0 to 65535"),
+        (np.full((2, 2, 2), np.nan, np.float32), "from 0 to 65535"),
+    ],
+)
+def test_what_is_no_label_is_refused_by_name(tmp_path: Path, array: np.ndarray, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        read_labels(save_nifti(tmp_path / "gtv.nii", array))
+
+
+def test_whole_numbers_in_any_type_are_labels(tmp_path: Path) -> None:
+    for dtype in ("u1", "i2", "i8", "f4", "f8"):
+        assert read_labels(save_nifti(tmp_path / "gtv.nii", numbers(dtype=dtype))).ids[-1] == 59
+
+
+def test_a_damaged_sidecar_of_labels_is_told(tmp_path: Path) -> None:
+    path = save_nifti(tmp_path / "gtv.nii", numbers())
+    sidecar_path(path).write_text("{")
+    with pytest.raises(UnreadableFile, match=r"gtv\.json"):
+        read_labels(path)
+
+
+@pytest.mark.parametrize("name", ["seg.dcm", "folder"])
+def test_dicom_labels_are_refused_with_what_can_be_done(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UnreadableFile, match=f"{name}: labels are read from NIfTI.*convert DICOM SEG or RTSTRUCT"):
+        read_labels(tmp_path / name)
+
+
+def test_names_of_older_labels_do_not_stay(tmp_path: Path) -> None:
+    path = tmp_path / "labels.nii.gz"
+    labels = Labels(numbers((2, 2, 2)), Grid.from_spacing((2, 2, 2), 1.0))
+    write_labels(labels, path)
+    assert not sidecar_path(path).exists()
+    write_names(path, {1: "liver"})
+    write_labels(labels, path)
+    assert read_labels(path).names == {}
+
+
+def test_a_failed_write_leaves_the_older_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    grid = Grid.from_spacing((2, 2, 2), 1.0)
+    write_labels(Labels(numbers((2, 2, 2)), grid), tmp_path / "labels.nii.gz")
+    monkeypatch.setattr(safe_write.os, "fsync", full)
+    with pytest.raises(OutputError, match="disk is full"):
+        write_labels(Labels(np.zeros((2, 2, 2)), grid), tmp_path / "labels.nii.gz")
+    assert [path.name for path in tmp_path.iterdir()] == ["labels.nii.gz"]
+    assert np.asanyarray(nib.load(tmp_path / "labels.nii.gz").dataobj).max() == 7
+    with pytest.raises(OutputError, match=r"labels\.png does not say what to write"):
+        write_labels(Labels(np.zeros((2, 2, 2)), grid), tmp_path / "labels.png")
