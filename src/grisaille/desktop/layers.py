@@ -176,9 +176,7 @@ def labels_from(layer: LabelsLayer, volumes: Sequence[Volume] = ()) -> Labels:
     require_in_place(layer, drawn.grid)
     if drawn is labels:
         return replace(labels, voxels=painted)
-    before = resample(drawn, labels.grid).voxels
-    after = resample(Labels(painted, drawn.grid), labels.grid).voxels
-    return replace(labels, voxels=np.where(after != before, after, labels.voxels))
+    return replace(labels, voxels=_repainted(labels, drawn, painted))
 
 
 def feature_table(labels: Labels, findings: Sequence[Finding]) -> dict[str, list[Any]]:
@@ -202,6 +200,24 @@ def _drawn(labels: Labels) -> Labels:
     if grid is labels.grid:
         return labels
     return resample(labels, grid)
+
+
+def _repainted(labels: Labels, drawn: Labels, painted: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The voxels of ``labels`` after ``drawn``, its resampled picture, was painted over to ``painted``."""
+    before = resample(drawn, labels.grid).voxels
+    after = resample(Labels(painted, drawn.grid), labels.grid).voxels
+    voxels = np.where(after != before, after, labels.voxels)
+    # At the rim of a label the nearest drawn voxel may show its neighbour: a rim goes when its label goes.
+    rim = np.argwhere((labels.voxels > 0) & (labels.voxels != before) & (after == before))
+    own = labels.voxels[tuple(rim.T)][:, np.newaxis]
+    nearest = np.round(drawn.grid.to_index(labels.grid.to_mm(rim))).astype(int)
+    around = nearest[:, np.newaxis] + np.stack(np.meshgrid(*[(-1, 0, 1)] * 3, indexing="ij"), axis=-1).reshape(27, 3)
+    z, y, x = np.moveaxis(np.clip(around, 0, np.asarray(drawn.grid.shape) - 1), -1, 0)
+    was = (drawn.voxels[z, y, x] == own).any(axis=1)
+    still = (painted[z, y, x] == own).any(axis=1)
+    gone = tuple(rim[was & ~still].T)
+    voxels[gone] = after[gone]
+    return voxels
 
 
 def _placed(plain: Labels, volumes: Sequence[Volume], name: str) -> Labels:
