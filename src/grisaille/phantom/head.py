@@ -27,13 +27,17 @@ _BASE_Z = 1566.0
 """Height of the skull's base; brain and skull end there, but for the cerebellum behind."""
 
 
-def paint_head(canvas: Canvas, person: Person) -> None:
-    """Everything above the collar but the spine and the neck's muscles."""
+def paint_head_outline(canvas: Canvas) -> None:
+    """Skin, fat and muscle of head, face, nose and ears."""
     canvas.paint([SKULL.grown(6.5), _FACE.grown(4.0)], Tissue.FAT)
     canvas.paint([SKULL.grown(2.0), _FACE], Tissue.MUSCLE)
     canvas.paint(Ellipsoid((1552, -102, 0), (20, 16, 13)), Tissue.MUSCLE)
     for side in (-1, 1):
         canvas.paint(Ellipsoid((1570, 8, side * 80), (26, 14, 5)), Tissue.SOFT, over=(Tissue.AIR, Tissue.FAT))
+
+
+def paint_head(canvas: Canvas, person: Person) -> None:
+    """What is inside the head."""
     _paint_skull(canvas)
     _paint_brain(canvas, person)
     _paint_face(canvas)

@@ -6,7 +6,7 @@ import numpy as np
 
 from grisaille.phantom.canvas import Canvas
 from grisaille.phantom.person import Arms, Person
-from grisaille.phantom.shapes import Capsule, Ellipsoid, Loft, Point, tube
+from grisaille.phantom.shapes import Ellipsoid, Loft, Point, tube
 from grisaille.phantom.tissues import Tissue
 
 TRUNK = Loft.of(
@@ -66,7 +66,6 @@ CHEST = Loft.of(
     ],
     squareness=0.2,
 )
-NECK_AND_FACE_MM = 5.0
 ARMS_UP: tuple[Point, ...] = ((1402, 12, 158), (1520, 14, 196), (1640, 2, 212), (1720, 8, 130), (1768, 12, 40))
 ARMS_DOWN: tuple[Point, ...] = ((1388, 12, 172), (1250, 20, 208), (1105, 18, 224), (985, -22, 214), (890, -48, 196))
 ARM_RADII = (46.0, 42.0, 37.0, 34.0, 25.0)
@@ -97,9 +96,9 @@ def thigh(side: int) -> Loft:
 def paint_outline(canvas: Canvas, person: Person) -> None:
     """Fat to the skin, then the muscles under it, with sheets of fat between them."""
     fat = person.fat_mm
-    arms = [points for side in (-1, 1) if (points := arm_points(person, side))]
     canvas.paint(_skin(person), Tissue.FAT)
-    for points in arms:
+    for side in (-1, 1):
+        points = arm_points(person, side)
         canvas.paint(tube(points, [radius + 0.5 * fat for radius in ARM_RADII]), Tissue.FAT)
         canvas.paint(_hand(points), Tissue.FAT)
         canvas.paint(tube(points, ARM_RADII), Tissue.MUSCLE)
@@ -180,8 +179,3 @@ def paint_hollows(canvas: Canvas) -> None:
     """Belly fat and the soft tissue of the chest, into which bones and organs are painted."""
     canvas.paint(ABDOMEN, Tissue.FAT)
     canvas.paint(CHEST, Tissue.SOFT)
-
-
-def limb_rod(points: tuple[Point, ...], first: int, last: int, radius: float) -> Capsule:
-    """A straight bone between two joints of an arm."""
-    return Capsule(points[first], points[last], radius, radius)

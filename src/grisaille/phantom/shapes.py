@@ -219,8 +219,3 @@ def curve(points: Sequence[Point], steps: int) -> tuple[Point, ...]:
     a, b, c, d = (padded[first + i] for i in range(4))
     smooth = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
     return tuple((float(z), float(y), float(x)) for z, y, x in smooth)
-
-
-def mirrored(point: Point) -> Point:
-    """The same place on the other side of the midline."""
-    return point[0], point[1], -point[2]

@@ -9,7 +9,7 @@ import numpy as np
 from grisaille.phantom.canvas import Canvas
 from grisaille.phantom.outline import ARMS_UP, CHEST, arm_points
 from grisaille.phantom.person import Person
-from grisaille.phantom.shapes import Capsule, Ellipsoid, Loft, Point, curve, mirrored, tube
+from grisaille.phantom.shapes import Capsule, Ellipsoid, Loft, Point, curve, tube
 from grisaille.phantom.tissues import Tissue
 
 _SPINE_Z = (900, 930, 985, 1030, 1060, 1110, 1160, 1210, 1290, 1360, 1420, 1478, 1530, 1592)
@@ -20,6 +20,7 @@ THORACIC = [1213.0 + 22.6 * level for level in range(12)]
 CERVICAL = [1484.0 + 16.2 * level for level in range(7)]
 """Heights of the middles of the vertebral bodies, from below."""
 
+_BREASTBONE = Loft.of([(1235, -84, 0, 5, 12), (1262, -88, 0, 5.5, 17), (1340, -82, 0, 6, 15), (1384, -68, 0, 7, 24)])
 _CORTEX = (Tissue.CORTICAL_BONE,)
 
 
@@ -99,24 +100,21 @@ def _rib(level: int, side: int) -> tuple[Point, ...]:
 
 
 def _paint_ribs(canvas: Canvas) -> None:
-    canvas.paint(
-        Loft.of([(1235, -84, 0, 5, 12), (1262, -88, 0, 5.5, 17), (1340, -82, 0, 6, 15), (1384, -68, 0, 7, 24)]),
-        Tissue.CORTICAL_BONE,
-    )
-    canvas.paint(
-        Loft.of([(1240, -84, 0, 3, 9), (1262, -88, 0, 3.5, 14), (1340, -82, 0, 4, 12), (1380, -68, 0, 5, 21)]),
-        Tissue.MARROW,
-    )
+    canvas.paint(_BREASTBONE, Tissue.CORTICAL_BONE)
+    canvas.paint(_BREASTBONE.grown(-2.2), Tissue.MARROW)
     for side in (-1, 1):
         for level in range(1, 13):
             points = _rib(level, side)
             bony = points[:-2] if level <= 10 else points
             paint_bones(canvas, tube(bony, 5.2), 1.9)
             if level <= 10:
-                z, y, x = points[-1]
-                ends = [points[-3], points[-2], (z, y, x)]
-                ends.append((max(1242.0 + 20 * (7 - min(level, 7)), z), -84.0, side * 17.0))
-                canvas.paint(tube(ends, 4.8), Tissue.CARTILAGE, over=(Tissue.MUSCLE, Tissue.FAT, Tissue.SOFT))
+                height = min(max(1242.0 + 20 * (7 - min(level, 7)), points[-1][0]), 1378.0)
+                breastbone: Point = (height, _BREASTBONE.at(height)[0], side * 17.0)
+                canvas.paint(
+                    tube([*points[-3:], breastbone], 4.8),
+                    Tissue.CARTILAGE,
+                    over=(Tissue.MUSCLE, Tissue.FAT, Tissue.SOFT),
+                )
 
 
 def _paint_shoulder(canvas: Canvas, person: Person, side: int) -> None:
@@ -198,6 +196,3 @@ def _paint_leg(canvas: Canvas, side: int) -> None:
     tibia = Loft.of([(430, 8, side * 86, 18, 22), (460, 8, side * 86, 27, 38)])
     canvas.paint(tibia, Tissue.CORTICAL_BONE)
     canvas.paint(tibia.grown(-2.5), Tissue.SPONGY_BONE)
-
-
-__all__ = ["LUMBAR", "THORACIC", "mirrored", "paint_bones", "paint_skeleton", "spine_y"]
