@@ -131,13 +131,15 @@ def test_results_that_are_there_are_replaced_only_when_asked(place, tmp_path, ca
     assert json.loads((tmp_path / "result.json").read_text())["calibration"]["per"] == "voxel"
 
 
-def test_a_setting_of_the_method_is_a_flag_if_the_fit_does_not_rest_on_it(place, tmp_path, capsys):
+def test_a_setting_of_the_method_is_a_flag_refused_if_the_fit_rests_on_another(place, tmp_path, capsys):
     words = ["detect", place / "ill", "--method", place / "model.safetensors", "--out", tmp_path / "out"]
     assert call(*words, "--smallest-ml", "50") == 0
     assert json.loads((tmp_path / "out" / "result.json").read_text())["findings"] == []
     assert call(*words, "--overwrite", "--smallest-ml", "5000") == 1
     assert "smallest_ml is 5000.0 ml, expected from 0 to 100 ml" in capsys.readouterr().err
-    assert call(*words, "--robust") == 2
+    assert call(*words, "--overwrite", "--no-robust") == 0
+    assert call(*words, "--overwrite", "--robust") == 1
+    assert "this model was fitted with robust = False" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -203,6 +205,11 @@ def test_a_study_that_cannot_be_read_stops_the_training_and_is_named(place, tmp_
     assert not (tmp_path / "m").exists()
 
 
+def test_a_study_that_nothing_can_be_learned_from_stops_the_training(place, tmp_path, capsys):
+    assert call("train", "intensity", place / "healthy0", place / "blank", "--out", tmp_path / "m") == 1
+    assert f"grisaille: {place / 'blank'}: PET 'PET" in capsys.readouterr().err
+
+
 def test_help_of_train_shows_each_setting_with_its_unit_bounds_and_default(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     assert call("train", "intensity", "--help") == 0
@@ -221,8 +228,8 @@ def test_help_of_detect_shows_the_settings_of_the_method_named(place, capsys):
     assert "--smallest-ml" not in capsys.readouterr().out
     assert call("detect", "--method", place / "model.safetensors", "--help") == 0
     text = capsys.readouterr().out
-    assert "--smallest-ml" in text
-    assert "--robust" not in text
+    free, fixed = text.index("settings of intensity:"), text.index("that its fit rests on")
+    assert free < text.index("  --smallest-ml") < fixed < text.index("  --robust")
 
 
 # --- info

@@ -240,9 +240,10 @@ def test_calibrating_measures_the_promise_on_the_cases_given(method):
     assert (own.mean, own.std) == (method.mean, method.std)
 
 
-@pytest.mark.parametrize(
-    "learn", [lambda c: train("intensity", c), lambda c: calibrate(IntensityMethod(IntensityConfig()), c)]
-)
+LEARN = (lambda c: train("intensity", c), lambda c: calibrate(IntensityMethod(IntensityConfig()), c))
+
+
+@pytest.mark.parametrize("learn", LEARN)
 def test_lesions_and_nothing_are_refused_as_healthy(learn):
     truth = replace(detect(ill(), IntensityMethod(IntensityConfig()), top=0.01).labels)
     with pytest.raises(ConfigError, match="no healthy case"):
@@ -251,6 +252,13 @@ def test_lesions_and_nothing_are_refused_as_healthy(learn):
         learn([*cases(1), *cases(2, healthy=False)])
     with pytest.raises(ConfigError, match="case 1 of 1 holds lesions"):
         learn(cases(1, truth=truth))
+
+
+@pytest.mark.parametrize("learn", LEARN)
+def test_a_case_that_nothing_can_be_learned_from_is_named(learn):
+    blank = Case(lambda: Study.of(pet_of(np.full(SHAPE, 2.0))), "blank")
+    with pytest.raises(UnsuitableVolume, match="case 2 of 2: PET 'PET' holds 2 everywhere"):
+        learn([*cases(1), blank])
 
 
 def test_settings_of_another_method_are_refused():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from grisaille.cli import options
 from grisaille.cli.console import Console
+from grisaille.core.config import knobs
 from grisaille.core.errors import Cancelled, GrisailleError, OutputError
 from grisaille.core.run import Run
 
@@ -74,7 +75,12 @@ def _add_settings(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> 
         name = method_name(ref)
     except GrisailleError:  # said when the model is loaded
         return
-    options.add_knobs(parser, config_class(name), f"settings of {name}; the rest was fixed by its fit", after_fit=True)
+    settings = knobs(config_class(name))
+    free, fixed = ([one for one in settings if one.after_fit is wanted] for wanted in (True, False))
+    options.add_knobs(parser, free, f"settings of {name}")
+    options.add_knobs(
+        parser, fixed, f"settings of {name} that its fit rests on: refused unless they are those of the fit"
+    )
 
 
 def _detect(given: argparse.Namespace, console: Console) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any
 
-from grisaille.core.config import Config, Knob, knobs
+from grisaille.core.config import Knob
 from grisaille.core.run import Run
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
@@ -35,15 +35,11 @@ def add_study_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--pet-series", metavar="S", help="which PET series of a folder, by UID or number")
 
 
-def add_knobs(parser: argparse.ArgumentParser, config: type[Config], title: str, *, after_fit: bool = False) -> None:
-    """One flag a setting; only those given appear among the parsed arguments.
-
-    ``after_fit`` leaves out the settings that a fitted method cannot change.
-    """
+def add_knobs(parser: argparse.ArgumentParser, settings: Iterable[Knob], title: str) -> None:
+    """One flag a setting; only those given appear among the parsed arguments."""
     group = parser.add_argument_group(title)
-    for one in knobs(config):
-        if not after_fit or one.after_fit:
-            _add_knob(group, one)
+    for one in settings:
+        _add_knob(group, one)
 
 
 def settings_of(given: argparse.Namespace) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from grisaille.cli import options
 from grisaille.cli.console import Console
+from grisaille.core.config import knobs
 from grisaille.core.errors import OutputError
 
 
@@ -23,7 +24,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         one.add_argument("--overwrite", action="store_true", help="replace a model that is there already")
         options.add_study_flags(one)
         options.add_run_flags(one)
-        options.add_knobs(one, config_class(name), f"settings of {name}")
+        options.add_knobs(one, knobs(config_class(name)), f"settings of {name}")
     parser.set_defaults(command=_train)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from grisaille.core.run import Run
 from grisaille.core.study import Case
-from grisaille.flows.suitable import require_healthy
+from grisaille.flows.suitable import suitable_cases
 from grisaille.methods.base import Method
 
 
@@ -20,6 +20,7 @@ def calibrate(method: Method, healthy_cases: Sequence[Case], *, run: Run | None 
     ------
     ConfigError
         If there is no case or one is not healthy.
+    InputError
+        If a case holds nothing that the method can work on; says which.
     """
-    require_healthy(healthy_cases)
-    return method.calibrate(healthy_cases, run or Run())
+    return method.calibrate(suitable_cases(healthy_cases, method.modalities), run or Run())

@@ -9,6 +9,7 @@ from pathlib import Path
 from grisaille.core.errors import InputError
 from grisaille.core.run import Run
 from grisaille.core.study import Case
+from grisaille.flows.suitable import require_suitable
 from grisaille.io.study import read_study
 
 
@@ -28,15 +29,16 @@ def healthy_cases(
     Raises
     ------
     InputError
-        If a study cannot be read; names its path.
+        If a study cannot be read or learned from; names its path.
     """
     run = run or Run()
     cases: list[Case] = []
     for path in run.track(tuple(paths), "reading studies"):
         load = partial(read_study, path, pet_unit=pet_unit, ct_series=ct_series, pet_series=pet_series)
         try:
-            patient = load().patient
+            study = load()
+            require_suitable(study, study.volumes)
         except InputError as error:
             raise type(error)(f"{path}: {error}") from error
-        cases.append(Case(load, patient, healthy=True))
+        cases.append(Case(load, study.patient, healthy=True))
     return tuple(cases)

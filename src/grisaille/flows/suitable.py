@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from grisaille.core.errors import ConfigError, SuvRefused, UnknownUnit, UnsuitableVolume
+from grisaille.core.errors import ConfigError, InputError, SuvRefused, UnknownUnit, UnsuitableVolume
 from grisaille.core.study import Case, Study
 from grisaille.core.volume import Modality, Unit, Volume
 
@@ -42,13 +44,38 @@ def require_suitable(study: Study, modalities: Iterable[str]) -> None:
         _require_content(volume)
 
 
-def require_healthy(cases: Sequence[Case]) -> None:
-    """Raise ``ConfigError`` unless there are cases and none is known to hold a lesion."""
+def suitable_cases(cases: Sequence[Case], modalities: Iterable[str] | None = None) -> tuple[Case, ...]:
+    """The same healthy cases, each checked by ``require_suitable`` whenever it is read.
+
+    Parameters
+    ----------
+    modalities
+        What the method knows; whatever a study holds if None.
+
+    Raises
+    ------
+    ConfigError
+        If there is no case, or one is known to hold a lesion.
+    """
     if not cases:
         raise ConfigError("no healthy case was given; learning what is healthy needs at least one")
+    known = None if modalities is None else tuple(modalities)
+    checked = []
     for number, case in enumerate(cases, start=1):
+        what = f"case {number} of {len(cases)}"
         if case.healthy is False or (case.truth is not None and case.truth.voxels.any()):
-            raise ConfigError(f"case {number} of {len(cases)} holds lesions; a method learns from healthy cases only")
+            raise ConfigError(f"{what} holds lesions; a method learns from healthy cases only")
+        checked.append(replace(case, load=partial(_load, case, what, known)))
+    return tuple(checked)
+
+
+def _load(case: Case, what: str, modalities: tuple[str, ...] | None) -> Study:
+    study = case.load()
+    try:
+        require_suitable(study, tuple(study.volumes) if modalities is None else modalities)
+    except InputError as error:
+        raise type(error)(f"{what}: {error}") from error
+    return study
 
 
 def _require_unit(volume: Volume) -> None:

@@ -10,7 +10,7 @@ from grisaille.core.errors import ConfigError
 from grisaille.core.run import Run
 from grisaille.core.study import Case
 from grisaille.flows.load import find_weights, save_method
-from grisaille.flows.suitable import require_healthy
+from grisaille.flows.suitable import suitable_cases
 from grisaille.methods import catalog
 from grisaille.methods.base import Method
 from grisaille.weights.store import WeightsFile
@@ -42,14 +42,16 @@ def train(
     ------
     ConfigError
         If there is no case, one is not healthy, or the settings belong to another method.
+    InputError
+        If a case cannot be learned from; says which.
     """
     wanted = catalog.config_class(name)
     config = wanted() if config is None else config
     if not isinstance(config, wanted):
         raise ConfigError(f"{name} takes settings of {wanted.__name__}, found {type(config).__name__}")
-    require_healthy(cases)
+    checked = suitable_cases(cases)
     files = find_weights(name, config) if files is None else files
-    method = catalog.method_class(name).create(config, files).fit(cases, run or Run())
+    method = catalog.method_class(name).create(config, files).fit(checked, run or Run())
     if out is not None:
         save_method(method, out)
     return method
