@@ -15,7 +15,10 @@ from typing import Any
 
 import numpy as np
 from pydicom import Dataset, FileDataset, Sequence, config
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileMetaDataset
+from pydicom.tag import Tag
 from pydicom.uid import (
     PYDICOM_IMPLEMENTATION_UID,
     CTImageStorage,
@@ -86,6 +89,10 @@ def put(image: Dataset, **tags: Any) -> None:
         if value is None:
             if keyword in image:
                 delattr(image, keyword)
+        elif isinstance(value, str) and dictionary_VR(keyword) == "DS":
+            # As bytes: pydicom writes no number that it cannot read.
+            tag = Tag(keyword)
+            image[tag] = RawDataElement(tag, "DS", len(value), value.encode(), 0, False, True)
         else:
             with _careless():
                 setattr(image, keyword, value)
@@ -111,7 +118,7 @@ def tracer(image: Dataset, **tags: Any) -> None:
 def save(image: FileDataset, file: Path) -> Path:
     """Write one image, faults and all."""
     with _careless():
-        image.save_as(file, enforce_file_format=True)
+        image.save_as(file, enforce_file_format=False)
     return file
 
 

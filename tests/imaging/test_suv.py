@@ -190,7 +190,7 @@ class TestCm2ml:
         np.testing.assert_allclose(scaling.factors, 70_000 / surface_cm2, rtol=1e-12)
 
     def test_of_another_type_is_refused(self) -> None:
-        with pytest.raises(SuvRefused, match="SUVType .*BW.*CM2ML"):
+        with pytest.raises(SuvRefused, match=r"SUVType .*BW.*CM2ML"):
             suv_scaling(series(units="CM2ML", suv_type="BW"))
 
 
@@ -394,7 +394,7 @@ class TestInjection:
         only(suv_scaling(early).warnings)
 
     def test_neither_is_refused(self) -> None:
-        with pytest.raises(SuvRefused, match="RadiopharmaceuticalStartDateTime .* and RadiopharmaceuticalStartTime"):
+        with pytest.raises(SuvRefused, match=r"RadiopharmaceuticalStartDateTime .* and RadiopharmaceuticalStartTime"):
             suv_scaling(series(tracer={"started": None, "start_time": None}))
 
     def test_a_bare_time_after_the_scan_is_of_the_day_before(self) -> None:
@@ -447,11 +447,11 @@ class TestNuclide:
         only(scaling.warnings, "RadionuclideHalfLife is missing")
 
     def test_without_half_life_and_nuclide_suv_is_refused(self) -> None:
-        with pytest.raises(SuvRefused, match="RadionuclideHalfLife .*RadionuclideCodeSequence"):
+        with pytest.raises(SuvRefused, match=r"RadionuclideHalfLife .*RadionuclideCodeSequence"):
             suv_scaling(series(tracer={"half_life_s": None, "nuclide": ""}))
 
     def test_a_half_life_in_minutes_is_refused(self) -> None:
-        with pytest.raises(SuvRefused, match="109.77 s, expected 6586"):
+        with pytest.raises(SuvRefused, match=r"109\.77 s, expected 6586"):
             suv_scaling(series(tracer={"half_life_s": 109.77}))
 
     def test_a_long_lived_tracer_may_be_imaged_days_later(self) -> None:

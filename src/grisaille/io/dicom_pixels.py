@@ -61,8 +61,9 @@ def decode(
     """
     run = run or Run()
     slices = [series.slices[index] for index in order]
-    for header in slices:
-        _require_sane(series, header)
+    with quiet():
+        for header in slices:
+            _require_sane(series, header)
     _require_memory(series, slices)
     rescales = [_rescale(series, header) for header in slices]
     scales = np.ones(len(slices)) if factors is None else factors

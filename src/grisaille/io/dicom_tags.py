@@ -13,17 +13,17 @@ import re
 import struct
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableSequence
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 
 from pydicom import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 DAMAGE = (
     OSError, EOFError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError,
-    MemoryError, struct.error, InvalidDicomError,
+    MemoryError, struct.error, BytesLengthException, InvalidDicomError,
 )  # fmt: skip
 """What pydicom and its decoders raise on damaged files (MEDICAL.md 6.1: 1500 random mutations)."""
 
@@ -59,7 +59,7 @@ def values(header: Dataset, keyword: str) -> list[Any] | None:
         return [math.nan]
     if value is None or value == "":
         return None
-    return [value] if isinstance(value, str | bytes) or not hasattr(value, "__iter__") else (list(value) or None)
+    return (list(value) or None) if isinstance(value, MutableSequence) else [value]
 
 
 def text(header: Dataset, keyword: str) -> str:
