@@ -43,20 +43,20 @@ class Leftover:
 
     def discard(self) -> None:
         """Delete it from disk."""
-        for path in (self.path, _note_of(self.path)):
+        for path in _files_of(self.path):
             path.unlink(missing_ok=True)
         self._tidy()
 
     def move(self, path: Path) -> None:
         """Put it at ``path`` on the same disk."""
-        for source, target in ((self.path, path), (_note_of(self.path), _note_of(path))):
-            if source.exists():
-                source.replace(target)
+        for source in _files_of(self.path):
+            source.replace(path.with_name(source.name.replace(_stem(self.path), _stem(path), 1)))
         self._tidy()
 
     def _tidy(self) -> None:
-        if not any(self.path.parent.iterdir()):
-            self.path.parent.rmdir()
+        """Remove a session that holds nothing any more, but what was being written in the crash."""
+        if all(one.name.startswith(".") for one in self.path.parent.iterdir()):
+            shutil.rmtree(self.path.parent, ignore_errors=True)
 
 
 def recovery_folder() -> Path:
@@ -122,9 +122,8 @@ class Autosave(QObject):
     def forget(self, layer: Any) -> None:
         """The user deleted the layer: delete what was saved of it."""
         self._waiting.pop(id(layer), None)
-        path = self._path(id(layer))
-        for one in (path, _note_of(path)):
-            one.unlink(missing_ok=True)
+        for path in _files_of(self._path(id(layer))):
+            path.unlink(missing_ok=True)
 
     def flush(self) -> None:
         """Save now what waits."""
@@ -150,8 +149,17 @@ class Autosave(QObject):
             self.failed.emit(f"the edited labels could not be kept safe: {outcome.sentence}")
 
 
+def _stem(path: Path) -> str:
+    return path.name.removesuffix(".nii.gz")
+
+
 def _note_of(path: Path) -> Path:
-    return path.with_name(path.name.removesuffix(".nii.gz") + ".json")
+    return path.with_name(f"{_stem(path)}.note")
+
+
+def _files_of(path: Path) -> tuple[Path, ...]:
+    """The labels, the sidecar with their names, and our note."""
+    return tuple(path.parent.glob(f"{_stem(path)}.*"))
 
 
 def _dead_sessions(folder: Path) -> Iterator[Path]:
@@ -171,7 +179,7 @@ def _dead_sessions(folder: Path) -> Iterator[Path]:
 
 
 def _read_notes(session: Path) -> Iterator[Leftover]:
-    for path in session.glob("*.nii.gz"):
+    for path in session.glob("[!.]*.nii.gz"):
         try:
             note = json.loads(_note_of(path).read_text("utf-8"))
             yield Leftover(path, str(note["name"]), datetime.fromisoformat(note["saved_at"]))

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from grisaille.core.config import Config, knobs
 from grisaille.core.run import Run
-from grisaille.core.study import Case
 from grisaille.methods.base import Method
 
 
@@ -98,8 +97,7 @@ def _load(ref: str, config: Config) -> Method:
 
 
 def _fit(name: str, config: Config, folders: Sequence[Path], out: Path, run: Run) -> Method:
+    from grisaille.flows.cases import healthy_cases
     from grisaille.flows.train import train
-    from grisaille.io.study import read_study
 
-    cases = [Case(partial(read_study, folder), patient=read_study(folder).patient) for folder in folders]
-    return train(name, cases, out=out, config=config, run=run)
+    return train(name, healthy_cases(folders, run=run), out=out, config=config, run=run)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +46,7 @@ class MethodPanel(QWidget):
         self._job: Job | None = None
         self._used: tuple[Any, ...] = ()
         self._is_docked = False
+        self._has_result = False
         self._lay_out()
         self._wire()
         self._on_model()
@@ -105,7 +105,7 @@ class MethodPanel(QWidget):
             "previous": lambda: review_of(self._viewer).table.step(-1),
         }
         for name, key in _KEYS.items():
-            self._viewer.bind_key(f"Control-Alt-{key}", partial(self._on_key, name), overwrite=True)
+            self._viewer.bind_key(f"Control-Alt-{key}", _key(self._actions[name]), overwrite=True)
         self._set_running(False)
 
     def _greet(self) -> None:
@@ -126,6 +126,11 @@ class MethodPanel(QWidget):
     def is_running(self) -> bool:
         """Whether a run or a fit is going on in this panel."""
         return self._job is not None
+
+    @property
+    def has_result(self) -> bool:
+        """Whether the last run ended well."""
+        return self._has_result
 
     def run(self) -> None:
         """Score the chosen study on a worker thread."""
@@ -206,6 +211,7 @@ class MethodPanel(QWidget):
         run = Run(device=self.device.currentText(), threads=preferences().threads)
         job = Job(work, run, title, self._maker.engine)
         self._job, self._then = job, then
+        self._has_result = False
         # Bound methods of widgets only: Qt drops such a connection when the window is closed.
         job.progressed.connect(self.status.show_progress)
         job.noted.connect(self.status.say)
@@ -235,6 +241,7 @@ class MethodPanel(QWidget):
     def _on_run(self, outcome: Outcome) -> None:
         result, study, method = outcome.value
         review_of(self._viewer).show_result(result, study, method)
+        self._has_result = True
         count = len(result.findings)
         found = f"{count} finding{'' if count == 1 else 's'}"
         done = f"{self._maker.title} on {_what(study)}, {result.provenance.device}, {outcome.seconds:.1f} s"
@@ -267,9 +274,6 @@ class MethodPanel(QWidget):
         else:
             self.status.say(f"Recovered {leftover.name!r}.")
 
-    def _on_key(self, name: str, _: Any = None) -> None:
-        self._actions[name]()
-
     # Ending -------------------------------------------------------------------------------------
 
     def event(self, event: QEvent) -> bool:
@@ -288,6 +292,15 @@ class MethodPanel(QWidget):
             self._job.cancel()
         for key in _KEYS.values():
             self._viewer.bind_key(f"Control-Alt-{key}", None, overwrite=True)
+
+
+def _key(action: Callable[[], None]) -> Callable[[Any], None]:
+    """What napari calls for a key; it needs a function with a name, so no ``partial``."""
+
+    def press(viewer: Any) -> None:
+        action()
+
+    return press
 
 
 def _what(study: Study) -> str:

@@ -37,6 +37,7 @@ class ThresholdControl(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._calibration = Calibration.none()
+        self._asked = 1.0
         self._slider = QSlider(Qt.Orientation.Horizontal)
         self._slider.setRange(0, _STEPS)
         self._slider.setToolTip("Fewer findings to the left, more to the right; labels follow, nothing runs again")
@@ -84,8 +85,7 @@ class ThresholdControl(QWidget):
     @property
     def value(self) -> Asked:
         """The threshold as it stands."""
-        per = self._per.currentData()
-        return Asked(self._amount.value() / _shown_as(per).factor, per)
+        return Asked(self._asked, self._per.currentData())
 
     def _limits(self, per: Per) -> tuple[float, float]:
         least = max(_LEAST[per], self._calibration.smallest(per))
@@ -101,25 +101,24 @@ class ThresholdControl(QWidget):
         self._amount.blockSignals(False)
 
     def _show(self, amount: float) -> None:
+        """Stand at ``amount``, kept whole: the number shown is rounded, and may not slip below the promise."""
         per = self._per.currentData()
         low, high = self._limits(per)
-        held = min(max(amount, low), high)
+        self._asked = min(max(amount, low), high)
         for widget in (self._amount, self._slider):
             widget.blockSignals(True)
-        self._amount.setValue(held * _shown_as(per).factor)
-        self._slider.setValue(round(_STEPS * math.log(held / low) / math.log(high / low)))
+        self._amount.setValue(self._asked * _shown_as(per).factor)
+        self._slider.setValue(round(_STEPS * math.log(self._asked / low) / math.log(high / low)))
         for widget in (self._amount, self._slider):
             widget.blockSignals(False)
 
     def _on_slider(self, step: int) -> None:
         low, high = self._limits(self._per.currentData())
-        self._amount.blockSignals(True)
-        self._amount.setValue(low * (high / low) ** (step / _STEPS) * _shown_as(self._per.currentData()).factor)
-        self._amount.blockSignals(False)
+        self._show(low * (high / low) ** (step / _STEPS))
         self.asked.emit(self.value)
 
-    def _on_amount(self, _: float) -> None:
-        self._show(self.value.amount)
+    def _on_amount(self, shown: float) -> None:
+        self._show(shown / _shown_as(self._per.currentData()).factor)
         self.asked.emit(self.value)
 
     def _on_per(self) -> None:

@@ -43,7 +43,7 @@ class FakeConfig(Config):
 
 def calibration(source: CalibrationSource = CalibrationSource.SYNTHETIC) -> Calibration:
     cuts = np.linspace(1.0, 8.0, 29)
-    findings = np.tile(np.maximum(np.linspace(12.0, -30.0, 29), 0).round(), (10, 1))
+    findings = np.tile(np.where(cuts < 3, 12.0, np.where(cuts < 6, 1.0, 0.0)), (10, 1))
     return Calibration(source, cuts, findings, findings / 1e4, body_voxels=100_000, patients=10)
 
 

@@ -1,0 +1,160 @@
+"""The panel in a real window: run, cancel, and everything that can happen during a run."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QLabel
+
+from fake_method import FakeMethod, fake_maker, pet_with_spots
+from grisaille.core.errors import DamagedWeights
+from grisaille.core.result import RESEARCH_USE, SYNTHETIC_CAVEAT
+from grisaille.core.volume import Modality
+from grisaille.desktop import layers
+from grisaille.desktop.panel import MethodPanel
+from grisaille.desktop.review import review_of
+
+pytestmark = pytest.mark.screen
+
+
+def names(viewer: Any) -> list[str]:
+    return [layer.name for layer in viewer.layers]
+
+
+def test_run_shows_scores_labels_curve_and_findings(ran: MethodPanel, pet_viewer: Any) -> None:
+    review = review_of(pet_viewer)
+    assert names(pet_viewer) == ["PET", "FAKE anomaly, PET", "FAKE findings"]
+    assert len(review.table.findings) == 3
+    assert [round(one.suv_max or 0, 1) for one in review.table.findings] == [7.0, 5.0, 3.2]
+    assert review.labels_layer.data.max() == 3
+    assert ran.status.line.text().startswith("3 findings. Fake on PET, cpu")
+    assert review.result is not None
+    assert review.labels_layer.metadata[layers.PROVENANCE] is review.result.provenance
+
+
+def test_the_caveat_and_the_research_line_are_in_sight(ran: MethodPanel, pet_viewer: Any) -> None:
+    assert SYNTHETIC_CAVEAT[1:] in ran.status.warnings.text()
+    assert ran.status.warnings.isVisibleTo(ran)
+    assert RESEARCH_USE in [label.text() for label in ran.findChildren(QLabel)]
+
+
+def test_cancel_stops_within_a_slice_and_changes_nothing(pet_viewer: Any, dock: Any, qtbot: Any) -> None:
+    panel = dock(fake_maker(FakeMethod(seconds=0.05)))
+    panel.run_button.click()
+    qtbot.waitUntil(lambda: panel.status.bar.maximum() > 0)
+    panel.cancel_button.click()
+    qtbot.waitUntil(lambda: not panel.is_running, timeout=1000)
+    assert names(pet_viewer) == ["PET"]
+    assert panel.status.line.text().startswith("Cancelled")
+    assert panel.run_button.isEnabled()
+    assert not panel.cancel_button.isEnabled()
+
+
+def test_progress_counts_slices_and_tells_the_time_left(pet_viewer: Any, dock: Any, qtbot: Any) -> None:
+    panel = dock(fake_maker(FakeMethod(seconds=0.03)))
+    panel.run()
+    qtbot.waitUntil(lambda: "left" in panel.status.steps.text())
+    assert panel.status.steps.text().startswith("Scoring slices: ")
+    assert " of 24, about 1 s left" in panel.status.steps.text()
+    qtbot.waitUntil(lambda: not panel.is_running)
+    assert not panel.status.bar.isVisibleTo(panel)
+
+
+def test_a_second_run_is_refused_with_a_sentence(pet_viewer: Any, dock: Any, qtbot: Any) -> None:
+    gate = threading.Event()
+    first = dock(fake_maker(FakeMethod(before_slice=lambda z: gate.wait())))
+    other = dock(fake_maker(), "Other")
+    first.run()
+    for panel in (first, other):
+        panel.run()
+        assert panel.status.line.text() == "Fake is running: wait until it is done, or cancel it first."
+    assert not other.is_running
+    gate.set()
+    qtbot.waitUntil(lambda: not first.is_running)
+    assert len(review_of(pet_viewer).table.findings) == 3
+
+
+def test_a_layer_deleted_during_a_run_is_named_and_the_result_is_shown(pet_viewer: Any, dock: Any, qtbot: Any) -> None:
+    gate = threading.Event()
+    panel = dock(fake_maker(FakeMethod(before_slice=lambda z: gate.wait())))
+    panel.run()
+    pet_viewer.layers.clear()
+    gate.set()
+    qtbot.waitUntil(lambda: not panel.is_running)
+    assert names(pet_viewer) == ["FAKE anomaly, PET", "FAKE findings"]
+    assert "layer 'PET' was deleted during the run" in panel.status.warnings.text().lower().replace("pet", "PET")
+
+
+def test_closing_the_window_during_a_run_stops_it(pet_viewer: Any, dock: Any, qtbot: Any) -> None:
+    reached: list[int] = []
+    panel = dock(fake_maker(FakeMethod(seconds=0.02, before_slice=reached.append)))
+    panel.run()
+    job = panel._job
+    assert job is not None
+    qtbot.waitUntil(lambda: len(reached) > 2)
+    pet_viewer.close()
+    qtbot.waitUntil(lambda: not job.is_running)
+    assert job.was_cancelled
+    assert len(reached) < 24
+
+
+def test_closing_the_panel_during_a_run_stops_it(pet_viewer: Any, dock: Any, qtbot: Any) -> None:
+    panel = dock(fake_maker(FakeMethod(seconds=0.02)))
+    panel.run()
+    job = panel._job
+    assert job is not None
+    pet_viewer.window.remove_dock_widget(panel)
+    qtbot.waitUntil(lambda: not job.is_running)
+    assert job.was_cancelled
+    assert names(pet_viewer) == ["PET"]
+    pet_viewer.layers.clear()
+
+
+def test_a_damaged_model_gives_its_sentence_and_no_layer(pet_viewer: Any, dock: Any, qtbot: Any) -> None:
+    panel = dock(fake_maker(error=DamagedWeights("model.safetensors is truncated; get it again")))
+    panel.run()
+    qtbot.waitUntil(lambda: not panel.is_running)
+    assert panel.status.line.text() == "Model.safetensors is truncated; get it again"
+    assert names(pet_viewer) == ["PET"]
+
+
+def test_a_missing_extra_is_explained_with_its_command(pet_viewer: Any, dock: Any) -> None:
+    panel = dock(fake_maker(engine=("torch_is_not_here",)))
+    assert 'pip install "napari-grisaille[ai]"' in panel.status.line.text()
+    panel.run()
+    assert not panel.is_running
+    assert 'pip install "napari-grisaille[ai]"' in panel.status.line.text()
+
+
+def test_without_a_volume_run_says_what_to_open(make_napari_viewer: Any) -> None:
+    viewer = make_napari_viewer()
+    panel = MethodPanel(viewer, fake_maker())
+    viewer.window.add_dock_widget(panel)
+    panel.run()
+    assert "no CT or PET is chosen" in panel.status.line.text().replace("No", "no")
+
+
+def test_choosers_offer_only_their_modality_and_follow_the_layers(pet_viewer: Any, dock: Any) -> None:
+    panel = dock(fake_maker())
+    pet, ct = panel.choosers["pet"], panel.choosers["ct"]
+    assert pet.layer is pet_viewer.layers["PET"]
+    assert ct.layer is None
+    assert not ct.isEnabled()
+    volume = pet_with_spots()
+    added = layers.add_volume(pet_viewer, type(volume)(volume.voxels * 30, volume.grid, Modality.CT, "HU", name="CT"))
+    pet_viewer.add_image(np.zeros((4, 4, 4)))
+    assert ct.layer is added
+    added.name = "low dose"
+    assert ct.currentText() == "low dose"
+    pet_viewer.layers.remove(added)
+    assert ct.layer is None
+    assert pet.layer is pet_viewer.layers["PET"]
+
+
+def test_run_again_replaces_the_unedited_result(ran: MethodPanel, pet_viewer: Any, qtbot: Any) -> None:
+    ran.run()
+    qtbot.waitUntil(lambda: not ran.is_running)
+    assert names(pet_viewer) == ["PET", "FAKE anomaly, PET", "FAKE findings"]
