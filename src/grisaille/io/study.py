@@ -153,13 +153,22 @@ def _dicom_part(
     except UnreadableFile as error:
         raise UnreadableFile(f"{error}, or a name ending in {', '.join(SUFFIXES)}") from error
     kinds = [kind for kind in Modality if found.of(kind)] if modality is None else [modality]
-    if len(kinds) > 1 and series is None:
-        raise AmbiguousSeries(
-            f"{path.name} holds {' and '.join(kinds)} series; choose with modality=, or read them with read_study()"
-        )
-    infos = [info for kind in kinds if (info := choose(found, kind, series)) is not None]
+    infos = []
+    for kind in kinds:
+        try:
+            info = choose(found, kind, series)
+        except NoImages:
+            if len(kinds) == 1:
+                raise
+            continue  # the name may be that of another modality's series
+        infos += [] if info is None else [info]
+    if len(infos) > 1:
+        listed = " and ".join(info.label for info in infos)
+        raise AmbiguousSeries(f"{path.name} holds {listed}; choose with modality=, or read them with read_study()")
     if not infos:
-        raise _nothing(path, [(one.file, one.reason) for one in found.skipped], modality)
+        what = "" if modality is None else f"{modality.value} "
+        skipped = [(one.file, one.reason) for one in found.skipped]
+        raise _nothing(path, skipped, f"no {what}images" if series is None else f"no series {series}")
     return _dicom_series(infos[0], unit, run)
 
 
@@ -229,9 +238,8 @@ def _require_overlap(ct: Volume, pet: Volume) -> None:
         )
 
 
-def _nothing(path: Path, skipped: list[tuple[Path, str]], modality: Modality | None = None) -> NoImages:
-    what = "" if modality is None else f"{modality.value} "
+def _nothing(path: Path, skipped: list[tuple[Path, str]], what: str = "no images") -> NoImages:
     return NoImages(
-        f"no {what}images in {path.name}: {reasons(skipped)}; expected DICOM CT or PET, or files called CT* and PET* "
+        f"{what} in {path.name}: {reasons(skipped)}; expected DICOM CT or PET, or files called CT* and PET* "
         f"ending in {', '.join(SUFFIXES)}"
     )
