@@ -1,0 +1,299 @@
+"""MVG: a multivariate Gaussian over deep features of healthy slices.
+
+Source: Rippel, Mertens and Merhof 2020, arXiv 2005.14140, made to know where in the body it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from grisaille.core.anomaly import BODY, AnomalyMap, SliceScores
+from grisaille.core.calibration import Calibration, CalibrationSource, Per
+from grisaille.core.config import Config
+from grisaille.core.errors import ConfigError, UnsuitableVolume, WeightsMismatch
+from grisaille.core.labels import Labels
+from grisaille.core.result import WeightsUsed
+from grisaille.core.run import Run
+from grisaille.core.study import Case, Study
+from grisaille.core.volume import Modality, Volume
+from grisaille.imaging.body import body_mask
+from grisaille.imaging.findings import label_above
+from grisaille.imaging.resample import resample_array
+from grisaille.methods.mvg.canary import Features, canary, require_same
+from grisaille.methods.mvg.config import MvgConfig
+from grisaille.methods.mvg.fitting import Learned, learn
+from grisaille.methods.mvg.modality import Known, ModalityModel
+from grisaille.methods.mvg.observation import Observation, observe
+from grisaille.methods.mvg.promise import ScanCount, calibration, counting_grid
+from grisaille.methods.mvg.recipe import Recipe
+from grisaille.methods.mvg.scoremap import slice_scores, voxel_scores
+from grisaille.methods.mvg.spool import Spool
+from grisaille.methods.mvg.state import read_state, write_state
+from grisaille.weights.bundle import Bundle
+from grisaille.weights.store import WeightsFile
+
+if TYPE_CHECKING:
+    from grisaille.nn.backbone import Backbone
+
+FEW_PATIENTS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class MVG:
+    """The method, before or after its fit.
+
+    Parameters
+    ----------
+    backbone
+        The network; its fingerprint is part of the state, its weights are not.
+    models, canaries
+        By modality key; empty before the fit.
+    calibrations
+        By the keys that a study has, joined by ``+``: a CT alone keeps another promise than PET/CT.
+    patients
+        Healthy people it was fitted on.
+    """
+
+    name: ClassVar[str] = "mvg"
+    config_class: ClassVar[type[Config]] = MvgConfig
+
+    config: MvgConfig
+    backbone: Backbone
+    weights: tuple[WeightsUsed, ...] = ()
+    models: Mapping[str, ModalityModel] = field(default_factory=dict)
+    canaries: Mapping[str, Features] = field(default_factory=dict)
+    calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+    patients: int = 0
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Keys of what it was fitted on; before the fit, of all it could be."""
+        return tuple(self.models) or tuple(modality.key for modality in Modality)
+
+    @property
+    def recipe(self) -> Recipe:
+        """How volumes become features."""
+        return Recipe(self.config)
+
+    @classmethod
+    def required_weights(cls, config: Config) -> tuple[str, ...]:
+        """The backbone's card."""
+        return (_own(config).backbone.value,)
+
+    @classmethod
+    def create(cls, config: Config, files: Mapping[str, WeightsFile]) -> Self:
+        """Unfitted, with the backbone of ``files``."""
+        from grisaille.nn.backbone import load_backbone
+
+        config = _own(config)
+        file = files[config.backbone.value]
+        return cls(config, load_backbone(config.backbone.value, file), (WeightsUsed(file.name, file.sha256),))
+
+    def fit(self, cases: Sequence[Case], run: Run) -> Self:
+        """Learn healthy cases in one pass over the network, and measure the promise leaving patients out.
+
+        Raises
+        ------
+        InputError
+            If there are fewer than two patients.
+        """
+        with Spool() as spool:
+            seen: dict[str, list[tuple[int, Observation]]] = {}
+            for number, case in enumerate(cases):
+                for key, volume in case.load().volumes.items():
+                    what = f"reading {key.upper()} of case {number + 1} of {len(cases)}"
+                    one = observe(volume, self.recipe, self.backbone, spool, run=run, what=what)
+                    seen.setdefault(key, []).append((number, one))
+            learned = {
+                key: learn(
+                    [one for _, one in part],
+                    [cases[number].patient for number, _ in part],
+                    self.recipe,
+                    spool,
+                    self.models[key].position if key in self.models else None,
+                    run=run,
+                    what=key.upper(),
+                )
+                for key, part in seen.items()
+            }
+            maps = {key: _LeftOut(learned[key], seen[key]) for key in seen}
+            counts = self._left_out_counts(maps, cases, spool, run)
+        return replace(
+            self,
+            models={key: one.model for key, one in learned.items()},
+            canaries={key: canary(self.recipe, self.backbone, _modality(key), run) for key in learned},
+            calibrations={key: calibration(part, CalibrationSource.PATIENTS) for key, part in counts.items()},
+            patients=len({case.patient for case in cases}),
+        )
+
+    def calibrate(self, cases: Sequence[Case], run: Run) -> Self:
+        """The promise, measured on healthy cases that it was not fitted on."""
+        counts: dict[str, list[ScanCount]] = {}
+        for case in cases:
+            study = case.load()
+            keys = [key for key in study.volumes if key in self.models]
+            for part in _subsets(keys):
+                one = Study({key: study.volumes[key] for key in part}, study.patient)
+                with Spool() as spool:
+                    maps = list(self._maps(one, spool, run))
+                count = self._count(maps, body_mask(one.main), one.main, case.patient)
+                counts.setdefault("+".join(part), []).append(count)
+        return replace(
+            self, calibrations={key: calibration(part, CalibrationSource.PATIENTS) for key, part in counts.items()}
+        )
+
+    def calibrated_on(self, source: CalibrationSource) -> Self:
+        """The same promise, its source named: phantoms are no patients, and only the caller knows."""
+        renamed = {key: replace(one, source=source) for key, one in self.calibrations.items()}
+        return replace(self, calibrations=renamed)
+
+    def score(self, study: Study, run: Run) -> AnomalyMap:
+        """One score a voxel of the reference grid and one a slice along the configured axis.
+
+        In the preset ``rippel2020`` a slice has one score, and all its body's voxels have it too.
+
+        Raises
+        ------
+        UnsuitableVolume
+            If the study has no modality that was learned, or no body.
+        WeightsMismatch
+            If network, settings or precision are not those of the fit.
+        """
+        used = {key: volume for key, volume in study.volumes.items() if key in self.models}
+        if not used:
+            raise UnsuitableVolume(
+                f"the study holds {', '.join(study.volumes)}, the model knows "
+                f"{', '.join(self.models) or 'nothing yet'}; "
+                "give a study with one of these, or fit the model"
+            )
+        if self.patients < FEW_PATIENTS:
+            run.note(f"the model saw {self.patients} healthy patients only; scores are rough below {FEW_PATIENTS}")
+        grid = study.reference
+        body = body_mask(study.main)
+        with Spool() as spool:
+            scores = voxel_scores(self._maps(Study(used, study.patient), spool, run), body, grid)
+        axis = self.config.axis
+        return AnomalyMap(
+            scores,
+            SliceScores(axis, slice_scores(scores, grid, axis)),
+            grid,
+            self.calibrations.get("+".join(sorted(used)), Calibration.none()),
+            extras={BODY: Volume(scores > 0, grid, name=BODY)},
+            source=study.main.source,
+        )
+
+    def label(self, anomaly: AnomalyMap, false_positives: float, per: Per) -> Labels:
+        """Components at or above the cut that keeps the promise; the highest score is label 1."""
+        body = anomaly.body
+        if per is Per.SHARE:
+            cut = _share_cut(anomaly.scores[body], false_positives)
+        else:
+            cut = anomaly.calibration.cut(false_positives, per)
+        voxels = label_above(
+            anomaly.scores, cut, body, smallest_ml=self.config.smallest_ml, voxel_ml=anomaly.grid.voxel_ml
+        )  # fmt: skip
+        return Labels(voxels, anomaly.grid, source=anomaly.source)
+
+    def state(self) -> Bundle:
+        """Everything but the network."""
+        return write_state(self)
+
+    @classmethod
+    def from_state(cls, bundle: Bundle, files: Mapping[str, WeightsFile]) -> Self:
+        """The inverse of ``state``.
+
+        Raises
+        ------
+        WeightsMismatch
+            If ``files`` hold another network than the model was fitted with.
+        """
+        method = cls.create(MvgConfig.from_mapping(bundle.header["config"]), files)
+        if method.backbone.fingerprint != bundle.header["fingerprint"]:
+            raise WeightsMismatch(
+                f"the model was fitted with other weights of {method.config.backbone.value} than those of "
+                f"{files[method.config.backbone.value].path.name}; give the weights it was fitted with, or fit it anew"
+            )
+        return replace(method, **read_state(bundle, method.recipe))
+
+    def _maps(self, study: Study, spool: Spool, run: Run) -> Iterator[Known]:
+        """The map of each modality of a study of learned ones."""
+        for key, volume in study.volumes.items():
+            model = self.models[key]
+            require_same(canary(self.recipe, self.backbone, volume.modality, run), self.canaries[key], key.upper())
+            what = f"scoring {key.upper()} slices"
+            seen = model.placed(observe(volume, self.recipe, self.backbone, spool, run=run, what=what))
+            unlike = model.share_outside(seen)
+            if unlike > 0:
+                run.note(
+                    f"{unlike:.0%} of the {key.upper()} lies where no healthy patient was seen; "
+                    "scores mean little there"
+                )
+            yield model.scores(seen, spool)
+
+    def _left_out_counts(
+        self, maps: Mapping[str, _LeftOut], cases: Sequence[Case], spool: Spool, run: Run
+    ) -> dict[str, list[ScanCount]]:
+        counts: dict[str, list[ScanCount]] = {}
+        for number in run.track(range(len(cases)), "measuring false positives"):
+            for part in _subsets([key for key in maps if maps[key].has(number)]):
+                reference = next((key for key in (Modality.PET.key, Modality.CT.key) if key in part), part[0])
+                seen = maps[reference].observation(number)
+                grid = counting_grid(seen.grid)
+                body = resample_array(seen.body_mask(spool), seen.grid, grid, nearest=True)
+                scores = voxel_scores((maps[key].map(number) for key in part), body, grid)
+                count = ScanCount.of(scores, body, grid, self.config.smallest_ml, cases[number].patient)
+                counts.setdefault("+".join(part), []).append(count)
+        return counts
+
+    def _count(self, maps: Sequence[Known], body: npt.NDArray[np.bool_], main: Volume, patient: str) -> ScanCount:
+        grid = counting_grid(main.grid)
+        coarse = resample_array(body, main.grid, grid, nearest=True)
+        return ScanCount.of(voxel_scores(maps, coarse, grid), coarse, grid, self.config.smallest_ml, patient)
+
+
+@dataclass(frozen=True, eq=False)
+class _LeftOut:
+    """What a learned modality says of the cases it was made of."""
+
+    learned: Learned
+    seen: Sequence[tuple[int, Observation]]
+
+    def has(self, case: int) -> bool:
+        return any(number == case for number, _ in self.seen)
+
+    def place(self, case: int) -> int:
+        return next(place for place, (number, _) in enumerate(self.seen) if number == case)
+
+    def observation(self, case: int) -> Observation:
+        return self.seen[self.place(case)][1]
+
+    def map(self, case: int) -> Known:
+        return self.learned.left_out(self.place(case))
+
+
+def _subsets(keys: Sequence[str]) -> list[tuple[str, ...]]:
+    """Each key alone, then all together."""
+    ordered = sorted(keys)
+    return [(key,) for key in ordered] + ([tuple(ordered)] if len(ordered) > 1 else [])
+
+
+def _share_cut(scores: npt.NDArray[np.float32], share: float) -> float:
+    """The score that this share of the voxels reaches."""
+    if not 0 < share <= 1:
+        raise ConfigError(f"the most anomalous share of the body is {share}, expected more than 0 and at most 1")
+    return float(np.quantile(scores, 1 - share)) if scores.size else np.inf
+
+
+def _modality(key: str) -> Modality:
+    return next(modality for modality in Modality if modality.key == key)
+
+
+def _own(config: Config) -> MvgConfig:
+    if not isinstance(config, MvgConfig):
+        raise ConfigError(f"mvg takes settings of MvgConfig, found {type(config).__name__}")
+    return config
