@@ -182,6 +182,23 @@ def test_an_error_of_ours_is_one_sentence_and_ends_with_1(place, tmp_path, words
     assert not (tmp_path / "out").exists()
 
 
+def test_what_was_noted_while_scoring_and_what_was_warned_of_is_said_once_with_the_study(
+    place, tmp_path, monkeypatch, capsys
+):
+    score = IntensityMethod.score
+
+    def talking(method, study, run):
+        run.note("took the CPU")
+        return score(method, study, run)
+
+    monkeypatch.setattr(IntensityMethod, "score", talking)
+    words = ["detect", place / "ill", "--method", place / "model.safetensors", "--out", tmp_path / "out"]
+    assert call(*words, "--false-positives", "0.01") == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said.count(f"{place / 'ill'}: took the CPU") == 1
+    assert sum(line.startswith(f"{place / 'ill'}: asked for 0.01 false positives per scan") for line in said) == 1
+
+
 # --- train
 
 

@@ -6,7 +6,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,6 +130,12 @@ def _one(given: argparse.Namespace, path: Path | None, out: Path, method: Method
 
     started = time.perf_counter()
     name = str(path or given.pet or given.ct)
+    said: list[str] = []
+
+    def say(sentence: str) -> None:
+        said.append(sentence)
+        run.note(f"{name}: {sentence}")
+
     try:
         result = detect(
             _read(given, path, run),
@@ -137,7 +143,7 @@ def _one(given: argparse.Namespace, path: Path | None, out: Path, method: Method
             false_positives=given.false_positives,
             per=given.per,
             top=given.top,
-            run=run,
+            run=replace(run, on_note=say),
         )
         write_result(result, out, overwrite=given.overwrite)
     except Cancelled:
@@ -145,7 +151,8 @@ def _one(given: argparse.Namespace, path: Path | None, out: Path, method: Method
     except GrisailleError as error:
         return Row(name, "", 0, _since(started), str(error))
     for warning in result.provenance.warnings:
-        run.note(f"{name}: {warning}")
+        if warning not in said:
+            say(warning)
     return Row(name, str(out), len(result.findings), _since(started))
 
 
