@@ -27,7 +27,7 @@ PET_FILTER_FWHM_MM = 4.0
 PET_COUNTS = 400.0
 """Counts in 1 ml at SUV 1; the noise of a liver is then about 10 %."""
 
-PET_STEP_SUV = 1 / 256
+PET_STEP_SUV = 1 / 128
 """PET values are whole multiples of it: exact in float32, and small once compressed."""
 
 FWHM_TO_SD = 1 / np.sqrt(8 * np.log(2))
