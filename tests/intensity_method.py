@@ -59,14 +59,11 @@ class IntensityMethod:
     mean: float = 0.0
     std: float = 1.0
     calibration: Calibration = field(default_factory=Calibration.none)
+    weights: tuple[WeightsUsed, ...] = ()
 
     @property
     def modalities(self) -> tuple[str, ...]:
         return ("pet",)
-
-    @property
-    def weights(self) -> tuple[WeightsUsed, ...]:
-        return ()
 
     @classmethod
     def required_weights(cls, config: Config) -> tuple[str, ...]:
@@ -76,7 +73,7 @@ class IntensityMethod:
     @classmethod
     def create(cls, config: Config, files: Mapping[str, WeightsFile]) -> IntensityMethod:
         assert isinstance(config, IntensityConfig)
-        return cls(config)
+        return cls(config, weights=_used(files))
 
     def fit(self, cases: Sequence[Case], run: Run) -> IntensityMethod:
         studies = [case.load() for case in run.track(cases, "learning")]
@@ -137,7 +134,7 @@ class IntensityMethod:
             CalibrationSource(source), **bundle.arrays, body_voxels=body_voxels, patients=patients
         )
         config = IntensityConfig.from_mapping(bundle.header["config"])
-        return cls(config, bundle.header["mean"], bundle.header["std"], calibration)
+        return cls(config, bundle.header["mean"], bundle.header["std"], calibration, _used(files))
 
     def _learned(self, studies: Sequence[Study]) -> IntensityMethod:
         values = np.concatenate([s.pet.voxels[s.pet.voxels > 0.1] for s in studies if s.pet is not None])
@@ -156,3 +153,7 @@ class IntensityMethod:
             CalibrationSource.PATIENTS, CUTS, np.array(findings), np.array(voxels), body_voxels, patients
         )
         return replace(self, calibration=calibration)
+
+
+def _used(files: Mapping[str, WeightsFile]) -> tuple[WeightsUsed, ...]:
+    return tuple(WeightsUsed(file.name, file.sha256) for file in files.values())

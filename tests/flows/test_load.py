@@ -11,7 +11,7 @@ from grisaille.flows import load
 from grisaille.methods import catalog
 from grisaille.weights.bundle import Bundle, write_bundle
 from grisaille.weights.card import Card, CardKind
-from grisaille.weights.store import WeightsFile, find
+from grisaille.weights.store import WeightsFile, find, sha256_of
 from intensity_method import IntensityConfig, IntensityMethod
 
 
@@ -43,6 +43,11 @@ def test_saving_and_loading_gives_the_same_method(method, saved):
     assert load.method_name(saved) == "intensity"
 
 
+def test_the_hash_of_the_model_itself_is_among_the_weights(saved):
+    (used,) = load.load_method(saved).weights
+    assert (used.name, used.sha256) == (saved.name, sha256_of(saved))
+
+
 def test_a_setting_that_the_fit_does_not_rest_on_can_be_changed(saved):
     assert load.load_method(saved, settings={"smallest_ml": 2, "robust": True}).config.smallest_ml == 2.0
 
@@ -59,7 +64,7 @@ def test_a_setting_that_the_fit_rests_on_cannot(saved):
 def test_a_name_means_the_model_shipped_with_it(saved, monkeypatch):
     card = Card("intensity/phantom", "1", CardKind.METHOD, "x", "", "CC0", "here", "tests")
     monkeypatch.setattr(load, "cards", lambda: {card.name: card})
-    monkeypatch.setattr(load, "find", lambda name: WeightsFile(name, saved, "0", card))
+    monkeypatch.setattr(load, "find", lambda name, path=None: WeightsFile(name, saved, "0", card))
     assert load.model_file("intensity") == load.model_file("intensity/phantom") == saved
     assert load.load_method("intensity").mean == 2.5
     assert load.method_name("intensity/other") == "intensity"

@@ -45,14 +45,14 @@ def load_method(
     ConfigError
         If a setting is unknown, out of bounds or fixed by the fit.
     """
-    path = model_file(ref)
-    bundle = read_bundle(path)
-    name = _method_name(bundle, path)
+    model = _model(ref)
+    bundle = read_bundle(model.path)
+    name = _method_name(bundle, model.path)
     fitted = catalog.config_class(name).from_mapping(bundle.header["config"])
     config = _changed(fitted, settings or {})
     files = find_weights(name, config, weights=weights, allow_download=allow_download)
     bundle = Bundle(bundle.arrays, {**bundle.header, "config": config.to_mapping()})
-    return catalog.method_class(name).from_state(bundle, files)
+    return catalog.method_class(name).from_state(bundle, {**files, model.name: model})
 
 
 def save_method(method: Method, path: str | Path) -> None:
@@ -64,16 +64,20 @@ def save_method(method: Method, path: str | Path) -> None:
 
 def model_file(ref: str | Path) -> Path:
     """The file that ``ref`` names, its hash checked where a card knows it."""
+    return _model(ref).path
+
+
+def _model(ref: str | Path) -> WeightsFile:
     models = [card.name for card in cards().values() if card.kind is CardKind.METHOD]
     for name in models:
         if str(ref) in (name, name.partition("/")[0]):
-            return find(name).path
+            return find(name)
     path = Path(ref).expanduser()
     if not path.is_file():
         raise MissingWeights(
             f"no model is called {str(ref)!r} and there is no such file; known are {', '.join(models)}"
         )
-    return path
+    return find(path.name, path=path)
 
 
 def method_name(ref: str | Path) -> str:

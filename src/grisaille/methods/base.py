@@ -75,5 +75,9 @@ class Method(Protocol):
 
     @classmethod
     def from_state(cls, bundle: Bundle, files: Mapping[str, WeightsFile]) -> Self:
-        """The inverse of ``state``; refuses files of another backbone."""
+        """The inverse of ``state``; refuses files of another backbone.
+
+        ``files`` are those of ``required_weights`` and the one that the bundle was read from, by
+        their names: all of them are ``weights`` from then on.
+        """
         ...
