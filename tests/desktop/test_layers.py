@@ -41,11 +41,24 @@ def labels_on(grid: Grid) -> Labels:
     return Labels(voxels, grid, {3: "liver lesion"}, Source(SourceFormat.NRRD, name="truth"))
 
 
-def finding(label: int, **values: Any) -> Finding:
-    given: dict[str, Any] = dict.fromkeys(
-        ["suv_max", "suv_mean", "suv_peak", "tlg", "hu_mean", "score", "volume_ml", "long_axis_mm", "short_axis_mm"], 1.0
-    ) | dict.fromkeys(["centroid_l_mm", "centroid_p_mm", "centroid_s_mm"], 0.0)
-    return Finding(id=label, label=label, tracking_uid="2.25.1", slice_first=0, slice_last=1, **(given | values))
+NO_MEASURES = dict.fromkeys(("suv_max", "suv_mean", "suv_peak", "tlg", "hu_mean", "score"))
+
+
+def finding(label: int, **measures: float) -> Finding:
+    return Finding(
+        id=label,
+        label=label,
+        tracking_uid="2.25.1",
+        volume_ml=1.0,
+        long_axis_mm=10.0,
+        short_axis_mm=8.0,
+        centroid_l_mm=0.0,
+        centroid_p_mm=0.0,
+        centroid_s_mm=0.0,
+        slice_first=0,
+        slice_last=1,
+        **(NO_MEASURES | measures),
+    )
 
 
 def test_a_layer_holds_the_voxels_themselves_untouched(viewer: ViewerModel) -> None:
@@ -191,7 +204,7 @@ def test_labels_moved_in_the_viewer_are_refused(viewer: ViewerModel) -> None:
 
 def test_the_cursor_tells_a_finding_by_its_label(viewer: ViewerModel) -> None:
     labels = labels_on(CT_GRID)
-    layer = layers.add_labels(viewer, labels, [finding(3, suv_max=9.126, hu_mean=None, score=None)])
+    layer = layers.add_labels(viewer, labels, [finding(3, suv_max=9.126)])
     assert list(layer.features["index"]) == [3, 300]
     assert list(layer.features["name"]) == ["liver lesion", ""]
     assert layer.features["suv_max"][0] == 9.13

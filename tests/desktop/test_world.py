@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from napari.components import ViewerModel
 from napari.layers import Image
@@ -23,6 +23,7 @@ def test_the_world_is_inferior_posterior_left() -> None:
     assert world_from_lps((100.0, 20.0, 3.0)).tolist() == [-100.0, 20.0, 3.0]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(coordinate, coordinate, coordinate), min_size=1, max_size=5))
 def test_points_come_back_from_the_world(points: list[tuple[float, float, float]]) -> None:
     np.testing.assert_array_equal(lps_from_world(world_from_lps(points)), points)
@@ -32,6 +33,7 @@ def test_leading_axes_of_the_viewer_are_no_place() -> None:
     assert lps_from_world((7.0, -100.0, 20.0, 3.0)).tolist() == [100.0, 20.0, 3.0]
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.tuples(spacing, spacing, spacing), st.tuples(coordinate, coordinate, coordinate))
 def test_every_voxel_is_drawn_where_it_lies(spacing_mm: tuple[float, ...], origin_mm: tuple[float, ...]) -> None:
     grid = Grid.from_spacing((3, 4, 5), spacing_mm, origin_mm)

@@ -76,6 +76,7 @@ def attach_cursor(viewer: Any) -> None:
     viewer.cursor.events.position.connect(update)
     viewer.dims.events.ndisplay.connect(update)
     viewer.scene.camera.events.angles.connect(update)
+    viewer.canvas.events.background_color_override.connect(update)  # other volumes are visible in the MIP
     viewer.layers.events.removed.connect(update)
 
 

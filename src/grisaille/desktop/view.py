@@ -86,6 +86,7 @@ class ViewBar(QWidget):
             self._refresh,
             viewer.dims.events.order,
             viewer.dims.events.ndisplay,
+            viewer.canvas.events.background_color_override,  # white is the MIP
             viewer.layers.events.inserted,
             viewer.layers.events.removed,
         )
