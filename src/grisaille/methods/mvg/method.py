@@ -91,8 +91,8 @@ class MVG:
         from grisaille.nn.backbone import load_backbone
 
         config = _own(config)
-        file = files[config.backbone.value]
-        return cls(config, load_backbone(config.backbone.value, file), (WeightsUsed(file.name, file.sha256),))
+        used = tuple(WeightsUsed(file.name, file.sha256) for file in files.values())
+        return cls(config, load_backbone(config.backbone.value, files[config.backbone.value]), used)
 
     def fit(self, cases: Sequence[Case], run: Run) -> Self:
         """Learn healthy cases in one pass over the network, and measure the promise leaving patients out.
