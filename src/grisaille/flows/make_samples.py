@@ -10,6 +10,7 @@ import argparse
 import gzip
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -68,13 +69,14 @@ def make_dicom_station(folder: Path) -> None:
         grid = stretch(volume.grid)
         write_series(volume.with_voxels(_cut(volume.voxels, volume.grid), grid), visit, folder / key.upper())
     for labels, name in ((made.lesions, "lesions"), (made.organs, "organs")):
-        cut = Labels(_cut(labels.voxels, labels.grid), stretch(labels.grid), labels.names)
-        _write_labels(cut, folder / f"{name}.nii.gz")
+        cut = Labels(_cut(labels.voxels, labels.grid), stretch(labels.grid))
+        there = {number: labels.names[number] for number in cut.ids}
+        _write_labels(replace(cut, names=there), folder / f"{name}.nii.gz")
 
 
 def make_oblique(folder: Path) -> None:
     """An abdomen on tilted grids, from finer straight ones."""
-    made = patient(303, lesions=2, scan=Scan(Station.ABDOMEN, ct_spacing_mm=2.5))
+    made = patient(303, lesions=1, scan=Scan(Station.ABDOMEN, ct_spacing_mm=2.5))
     grids = {"ct": _tilted(made.organs.grid, (72, 104, 128), 3.0), "pet": _tilted(made.organs.grid, (54, 78, 96), 4.0)}
     volumes = [_rounded(resample(volume, grids[key])) for key, volume in made.study.volumes.items()]
     _write(Study.of(*volumes), resample(made.lesions, grids["pet"]), resample(made.organs, grids["ct"]), folder)

@@ -16,7 +16,7 @@ SAMPLES = {
     "petct_lesions_2": "torso, arms up, five lesions, one of them seen on CT alone",
     "petct_healthy_1": "the twin of petct_lesions_1: the same anatomy and noise, no lesions",
     "dicom_station": "the chest of petct_lesions_1 as DICOM: CT, and PET in Bq/ml",
-    "oblique": "abdomen on slices that are tilted and turned against the body, two lesions",
+    "oblique": "abdomen on slices that are tilted and turned against the body, a lesion in the liver",
 }
 """What each sample holds, by its name."""
 
