@@ -91,7 +91,7 @@ def test_an_mhd_with_its_raw_file_beside_it_is_read(tmp_path: Path) -> None:
         read_itk(path)
 
 
-@pytest.mark.parametrize("elsewhere", ["/etc/passwd", "../a.raw", "LIST", "a%d.raw 1 3 1"])
+@pytest.mark.parametrize("elsewhere", ["/etc/passwd", "../a.raw", "..", ".", "", "a" * 999, "LIST", "a%d.raw 1 3 1"])
 def test_a_header_does_not_reach_outside_of_its_folder(tmp_path: Path, elsewhere: str) -> None:
     path = save_itk(tmp_path / "a.mhd", numbers())
     path.write_text(re.sub(r"ElementDataFile = .*", f"ElementDataFile = {elsewhere}", path.read_text()))
@@ -220,9 +220,19 @@ def test_a_header_without_end_is_refused(tmp_path: Path) -> None:
 @BOTH
 def test_a_full_disk_on_which_simpleitk_says_nothing_leaves_nothing(tiny_disk: Path, suffix: str) -> None:
     noise = np.random.default_rng(0).random((40, 40, 40), dtype=np.float32)
-    with pytest.raises(OutputError, match=rf"noise\{suffix} could not be written whole"):
+    with pytest.raises(OutputError, match=rf"noise\{suffix} (could not be written|was not written whole)"):
         write_itk(noise, Grid.from_spacing(noise.shape, 1.0), Source(), tiny_disk / f"noise{suffix}")
     assert list(tiny_disk.iterdir()) == []
+
+
+def test_what_simpleitk_cannot_write_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError(f"cannot open {tmp_path}")
+
+    monkeypatch.setattr(sitk, "WriteImage", refuse)
+    with pytest.raises(OutputError, match=r"a\.mha could not be written") as told:
+        write_itk(numbers(), Grid.from_spacing((3, 4, 5), 1.0), Source(), tmp_path / "a.mha")
+    assert str(tmp_path) not in str(told.value)
 
 
 def test_the_name_says_the_kind_of_file(tmp_path: Path) -> None:

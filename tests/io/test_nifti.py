@@ -16,7 +16,7 @@ import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grisaille.core.errors import InputError, OutputError, UnreadableFile, UnsuitableVolume
+from grisaille.core.errors import InputError, OutOfMemory, OutputError, UnreadableFile, UnsuitableVolume
 from grisaille.core.grid import Grid
 from grisaille.core.volume import Source, SourceFormat
 from grisaille.io import nifti
@@ -311,7 +311,7 @@ def test_more_than_the_free_memory_is_refused(tmp_path: Path, monkeypatch: pytes
     path = save_nifti(tmp_path / "a.nii", numbers())
     little = type("Memory", (), {"available": 100})()
     monkeypatch.setattr(psutil, "virtual_memory", lambda: little)
-    with pytest.raises(UnreadableFile, match=r"a\.nii needs 240 bytes of memory, 100 bytes are free"):
+    with pytest.raises(OutOfMemory, match=r"a\.nii needs 240 bytes of memory, 100 bytes are free"):
         read_nifti(path)
 
 
@@ -329,10 +329,13 @@ def test_a_full_disk_leaves_nothing(tiny_disk: Path) -> None:
     assert list(tiny_disk.iterdir()) == []
 
 
-def test_what_reads_back_differently_does_not_take_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_reads_back_differently_or_not_at_all_does_not_take_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     grid = Grid.from_spacing((3, 4, 5), 1.0)
     other = save_nifti(tmp_path / "other.nii", numbers() + 1)
-    monkeypatch.setattr(nifti, "read_nifti", lambda _: read_nifti(other))
-    with pytest.raises(OutputError, match=r"a\.nii was not written whole"):
-        write_nifti(numbers(), grid, Source(), tmp_path / "a.nii")
-    assert not (tmp_path / "a.nii").exists()
+    for instead in (other, tmp_path / "nothing.nii"):
+        monkeypatch.setattr(nifti, "read_nifti", lambda _, instead=instead: read_nifti(instead))
+        with pytest.raises(OutputError, match=r"a\.nii was not written whole"):
+            write_nifti(numbers(), grid, Source(), tmp_path / "a.nii")
+        assert not (tmp_path / "a.nii").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-from grisaille.core.errors import OutputError, UnreadableFile, UnsuitableVolume
+from grisaille.core.errors import InputError, OutOfMemory, OutputError, UnreadableFile, UnsuitableVolume
 from grisaille.core.grid import Grid
 from grisaille.core.volume import Source, SourceFormat
 
@@ -79,10 +80,10 @@ def require_plausible(name: str, declared_bytes: int, stored_bytes: int, *, comp
 
 
 def require_memory(name: str, needed_bytes: int) -> None:
-    """Raise ``UnreadableFile`` unless so much memory is free."""
+    """Raise ``OutOfMemory`` unless so much memory is free."""
     free = int(psutil.virtual_memory().available)
     if needed_bytes > free:
-        raise UnreadableFile(
+        raise OutOfMemory(
             f"{name} needs {in_words(needed_bytes)} of memory, {in_words(free)} are free; "
             "crop it, or read it on a machine with more memory"
         )
@@ -116,11 +117,17 @@ def require_three_axes(name: str, shape: tuple[int, ...], frame: int | None) -> 
     return (padded[0], padded[1], padded[2]), frame or 0
 
 
-def require_written(back: FileImage, array: npt.NDArray[Any], grid: Grid, name: str) -> None:
-    """Raise ``OutputError`` unless what was read back is what was to be written."""
-    nan = array.dtype.kind == "f"
-    if not (back.grid.is_close(grid) and np.array_equal(back.voxels, array, equal_nan=nan)):
-        raise OutputError(f"{name} was not written whole: what was read back differs; check the disk, then try again")
+def require_written(
+    read: Callable[[Path], FileImage], temporary: Path, array: npt.NDArray[Any], grid: Grid, name: str
+) -> None:
+    """Raise ``OutputError`` unless what ``read`` finds in a file is what was to be written."""
+    sentence = f"{name} was not written whole: what was read back differs; check that the disk has room and is sound"
+    try:
+        back = read(temporary)
+    except InputError as error:
+        raise OutputError(sentence) from error
+    if not (back.grid.is_close(grid) and np.array_equal(back.voxels, array, equal_nan=array.dtype.kind == "f")):
+        raise OutputError(sentence)
 
 
 def in_words(amount: float) -> str:

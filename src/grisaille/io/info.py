@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from grisaille.core.errors import GrisailleError, InputError, NoImages
+from grisaille.core.errors import GrisailleError, InputError, NoImages, OutOfMemory
 from grisaille.core.run import Run
 from grisaille.core.volume import Modality, SuvRecord, Unit, Volume
 from grisaille.io.files import read_file
@@ -100,7 +100,7 @@ def _described(load: Callable[[], Volume], *, uid: str, name: str, modality: Mod
     }
     try:
         volume = load()
-    except InputError as error:
+    except (InputError, OutOfMemory) as error:
         entry["warnings"] = [str(error)]
         return entry
     return entry | {

@@ -63,6 +63,8 @@ def read_itk(path: Path, *, frame: int | None = None) -> FileImage:
         If it does not say how it lies in the patient.
     UnsuitableVolume
         If it holds several volumes and none was chosen.
+    OutOfMemory
+        If it needs more than is free.
     """
     import SimpleITK as sitk
 
@@ -112,12 +114,9 @@ def write_itk(array: npt.NDArray[Any], grid: Grid, source: Source, path: Path) -
     with replacing(path) as temporary:
         try:
             sitk.WriteImage(image, str(temporary), useCompression=True)
-            back = read_itk(temporary)
-        except (RuntimeError, InputError) as error:
-            raise OutputError(
-                f"{path.name} could not be written whole; check that the disk has room and the place can be written"
-            ) from error
-        require_written(back, ours, grid, path.name)
+        except RuntimeError as error:
+            raise OutputError(f"{path.name} could not be written; check the place, its rights and its room") from error
+        require_written(read_itk, temporary, ours, grid, path.name)
 
 
 def _check(reader: Any, path: Path, header: _Header, frame: int | None) -> int:
@@ -181,8 +180,8 @@ def _meta_header(path: Path) -> _Header:
     if data.upper() == "LOCAL":
         return _Header(says_place, compressed, path, start)
     # A header may name any file of the machine; only one beside it is taken.
-    beside = path.with_name(data) if Path(data).name == data else None
-    if beside is None or not beside.is_file():
+    beside = next((file for file in path.parent.iterdir() if file.name == data and file.is_file()), None)
+    if beside is None:
         raise UnreadableFile(f"{path.name} names a file of voxels that is not beside it; keep the two together")
     return _Header(says_place, compressed, beside, 0)
 

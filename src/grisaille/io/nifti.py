@@ -61,6 +61,8 @@ def read_nifti(path: Path, *, frame: int | None = None) -> FileImage:
         If it does not say, or contradicts itself on, where its voxels lie.
     UnsuitableVolume
         If it holds several volumes and none was chosen.
+    OutOfMemory
+        If it needs more than is free.
     """
     require_file(path)
     try:
@@ -87,7 +89,7 @@ def write_nifti(array: npt.NDArray[Any], grid: Grid, source: Source, path: Path)
         image.set_qform(None, code=0)
     with replacing(path) as temporary:
         nib.save(image, temporary)
-        require_written(read_nifti(temporary), ours, grid, path.name)
+        require_written(read_nifti, temporary, ours, grid, path.name)
 
 
 def _affine(header: Any, name: str) -> tuple[Affine, tuple[str, ...]]:
