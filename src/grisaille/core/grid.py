@@ -130,6 +130,8 @@ class Grid:
 
     def is_close(self, other: Grid, tolerance_mm: float = 1e-3) -> bool:
         """Whether every voxel of both grids lies at the same place within ``tolerance_mm``."""
+        if self is other:
+            return True
         return self.shape == other.shape and bool(np.abs(self.corners_mm() - other.corners_mm()).max() <= tolerance_mm)
 
     def spaced(self, spacing_mm: float | Sequence[float]) -> Grid:

@@ -58,5 +58,5 @@ class Labels:
     @property
     def ids(self) -> tuple[int, ...]:
         """The label numbers that occur, ascending, without 0."""
-        counts = np.bincount(self.voxels.ravel())
+        counts = np.bincount(self.voxels[self.voxels > 0])  # most voxels are nothing
         return tuple(int(number) for number in np.flatnonzero(counts) if number)

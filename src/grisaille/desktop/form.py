@@ -25,6 +25,9 @@ from superqt import QCollapsible
 from grisaille.core.config import Config, Knob, knobs
 
 _WIDEST = 2**31 - 1
+LABEL_WIDTH = 92
+"""So that the rows of a panel stand in one column, whichever form they belong to."""
+
 _AUTOMATIC = "automatic"
 _FIXED = "The model was fitted with it; to change it, fit a model of your own."
 
@@ -80,6 +83,7 @@ class ConfigForm(QWidget):
             editor.changed.connect(lambda *_: self.changed.emit())
             self._editors[knob.name] = editor
             label = QLabel(_title(knob))
+            label.setMinimumWidth(LABEL_WIDTH)
             is_fixed = is_fitted and not knob.after_fit
             for widget in (label, editor.widget):
                 widget.setEnabled(not is_fixed)
@@ -123,6 +127,7 @@ def _rows() -> QFormLayout:
 def _folded(rows: QFormLayout) -> QCollapsible:
     fold = QCollapsible("More settings")
     fold.setDuration(0)
+    fold.layout().setContentsMargins(0, 0, 0, 0)
     content = QWidget()
     content.setLayout(rows)
     fold.setContent(content)

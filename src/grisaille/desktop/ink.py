@@ -30,11 +30,18 @@ def ink(theme: str) -> Ink:
         paper=_colour(given.background),
         line=QColor("#7fa3b8") if dark else QColor("#41647a"),
         text=_colour(given.text),
-        faint=_colour(given.secondary if dark else given.primary),
+        faint=_mixed(_colour(given.text), _colour(given.background)),
         warm=QColor("#f2a65a") if dark else QColor("#b3580b"),
         cursor=_colour(given.text),
         warning=QColor("#f2c879") if dark else QColor("#8a5a00"),
         error=QColor("#ff8f80") if dark else QColor("#a31515"),
+    )
+
+
+def _mixed(one: QColor, other: QColor) -> QColor:
+    """Half of each."""
+    return QColor.fromRgbF(
+        (one.redF() + other.redF()) / 2, (one.greenF() + other.greenF()) / 2, (one.blueF() + other.blueF()) / 2
     )
 
 

@@ -20,7 +20,7 @@ from grisaille.desktop import layers
 from grisaille.desktop.autosave import Leftover
 from grisaille.desktop.chooser import VolumeChooser
 from grisaille.desktop.fit_dialog import FitDialog, FitOrder
-from grisaille.desktop.form import ConfigForm
+from grisaille.desktop.form import LABEL_WIDTH, ConfigForm
 from grisaille.desktop.ink import ink
 from grisaille.desktop.job import Job, Outcome
 from grisaille.desktop.maker import Maker
@@ -76,10 +76,11 @@ class MethodPanel(QWidget):
         rows = QFormLayout()
         rows.setVerticalSpacing(4)
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        for key, chooser in self.choosers.items():
-            rows.addRow(key.upper(), chooser)
-        rows.addRow("Model", self.models)
-        rows.addRow("Device", self.device)
+        named = {key.upper(): chooser for key, chooser in self.choosers.items()}
+        for name, widget in {**named, "Model": self.models, "Device": self.device}.items():
+            label = QLabel(name)
+            label.setMinimumWidth(LABEL_WIDTH)
+            rows.addRow(label, widget)
         buttons = QHBoxLayout()
         buttons.addWidget(self.run_button, 2)
         buttons.addWidget(self.cancel_button, 1)

@@ -51,7 +51,7 @@ class Review(QWidget):
         self._current: LabelWatch | None = None
         self._autosave = Autosave()
         self._relabeller = Relabeller(self)
-        self.threshold = ThresholdControl()
+        self.threshold = ThresholdControl(ink(viewer.theme))
         self.strip = SliceStrip(ink(viewer.theme))
         self.table = FindingsTable()
         self._lay_out()
@@ -159,6 +159,10 @@ class Review(QWidget):
         self._autosave.take_over(layer, leftover)
         self._watch(LabelWatch(layer, labels, study)).measure()
 
+    def make_room(self) -> None:
+        """The canvas has shrunk by this dock: bring the whole patient back into sight."""
+        self._viewer.fit_to_view()
+
     def release(self) -> None:
         """Stop following the viewer; its layers stay."""
         for event, slot in self._viewer_events:
@@ -240,8 +244,8 @@ class Review(QWidget):
         self.table.set_findings(findings, colours)
         for button in (self.copy, self.save):
             button.setEnabled(bool(findings))
-        count = f"{len(findings)} finding{'' if len(findings) == 1 else 's'}"
-        self._say(f"{count} in {watch.layer.name}" if watch is not None else "No label layer is shown.")
+        count = f"{len(findings) or 'no'} finding{'' if len(findings) == 1 else 's'}"
+        self._say(f"{watch.layer.name}: {count}" if watch is not None else "No label layer is shown.")
         self._show_curve(findings, colours)
 
     def _show_curve(self, findings: tuple[Finding, ...], colours: dict[int, QColor]) -> None:
@@ -279,7 +283,8 @@ class Review(QWidget):
             self._current.layer.selected_label = finding.label
 
     def _on_theme(self, event: Any) -> None:
-        self.strip.set_ink(ink(self._viewer.theme))
+        for widget in (self.strip, self.threshold):
+            widget.set_ink(ink(self._viewer.theme))
 
     def _on_save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save findings", "findings.csv", "Table (*.csv)")
@@ -314,6 +319,7 @@ def review_of(viewer: Any) -> Review:
         return docked
     review = Review(viewer)
     viewer.window.add_dock_widget(review, area="bottom", name=DOCK)
+    QTimer.singleShot(0, review.make_room)
     return review
 
 

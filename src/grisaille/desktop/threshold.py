@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from grisaille.core.calibration import Calibration, CalibrationSource, Per
 from grisaille.core.errors import GrisailleError
 from grisaille.core.result import SYNTHETIC_CAVEAT, Asked, Result
 from grisaille.core.run import Run
+from grisaille.desktop.ink import Ink
 from grisaille.desktop.job import Job, Outcome
 
 _STEPS = 400
@@ -26,7 +28,10 @@ _WORDS = {
 }
 
 ON_SCREEN_VOXELS = 6_000_000
-"""Volumes up to this size are labelled again on the GUI thread, in well under 100 ms."""
+"""Volumes up to this size are tried on the GUI thread first, where labels follow the mouse without a lag."""
+
+ON_SCREEN_S = 0.06
+"""What took longer, for its size or its many findings, is done beside the GUI thread the next time."""
 
 
 class ThresholdControl(QWidget):
@@ -34,8 +39,9 @@ class ThresholdControl(QWidget):
 
     asked = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, ink: Ink, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._ink = ink
         self._calibration = Calibration.none()
         self._asked = 1.0
         self._slider = QSlider(Qt.Orientation.Horizontal)
@@ -80,12 +86,22 @@ class ThresholdControl(QWidget):
         self._per.blockSignals(False)
         self._set_range(asked.per)
         self._show(asked.amount)
-        self._promise.setText(promise(calibration, asked.per))
+        self._show_promise()
 
     @property
     def value(self) -> Asked:
         """The threshold as it stands."""
         return Asked(self._asked, self._per.currentData())
+
+    def set_ink(self, ink: Ink) -> None:
+        """Write in these colours."""
+        self._ink = ink
+        self._show_promise()
+
+    def _show_promise(self) -> None:
+        is_kept = self._calibration.source is CalibrationSource.PATIENTS and self._per.currentData() is not Per.SHARE
+        self._promise.setText(promise(self._calibration, self._per.currentData()))
+        self._promise.setStyleSheet(f"color: {(self._ink.faint if is_kept else self._ink.warning).name()};")
 
     def _limits(self, per: Per) -> tuple[float, float]:
         least = max(_LEAST[per], self._calibration.smallest(per))
@@ -125,7 +141,7 @@ class ThresholdControl(QWidget):
         per = self._per.currentData()
         self._set_range(per)
         self._show(_START[per])
-        self._promise.setText(promise(self._calibration, per))
+        self._show_promise()
         self.asked.emit(self.value)
 
 
@@ -159,7 +175,7 @@ Relabel = Callable[[Asked], Result]
 class Relabeller(QObject):
     """Labels again for each threshold asked; of several asked at once the last one wins.
 
-    Small volumes are labelled on the GUI thread, larger ones beside it.
+    What is quick is done on the GUI thread, what is not beside it.
     """
 
     relabelled = Signal(object)
@@ -168,7 +184,7 @@ class Relabeller(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._relabel: Relabel | None = None
-        self._is_small = True
+        self._is_quick = True
         self._wanted: Asked | None = None
         self._job: Job | None = None
         # A mouse tells its moves faster than labels are made: only the newest is worth the work.
@@ -179,7 +195,7 @@ class Relabeller(QObject):
         """Label with ``relabel`` from now on, a map of this many ``voxels``."""
         self.stop()
         self._relabel = relabel
-        self._is_small = voxels <= ON_SCREEN_VOXELS
+        self._is_quick = voxels <= ON_SCREEN_VOXELS
 
     def ask(self, asked: Asked) -> None:
         """Label with this threshold soon."""
@@ -200,11 +216,15 @@ class Relabeller(QObject):
             return
         asked, self._wanted = self._wanted, None
         relabel = self._relabel
-        if self._is_small:
+        if self._is_quick:
+            started = time.perf_counter()
             try:
-                self.relabelled.emit(relabel(asked))
+                result = relabel(asked)
             except GrisailleError as error:
                 self.failed.emit(str(error))
+            else:
+                self._is_quick = time.perf_counter() - started <= ON_SCREEN_S
+                self.relabelled.emit(result)
             return
         self._job = Job(lambda run: relabel(asked), Run(), "grisaille: labels for another threshold")
         self._job.finished.connect(self._on_finished)
@@ -213,6 +233,7 @@ class Relabeller(QObject):
     def _on_finished(self, outcome: Outcome) -> None:
         self._job = None
         if self._wanted is None and outcome.value is not None:
+            self._is_quick = outcome.seconds <= ON_SCREEN_S / 2
             self.relabelled.emit(outcome.value)
         elif outcome.error is not None:
             self.failed.emit(outcome.sentence)
