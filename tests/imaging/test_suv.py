@@ -9,7 +9,7 @@ from datetime import datetime, time, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grisaille.core.errors import SuvRefused
@@ -86,6 +86,7 @@ def test_activity_corrected_to_the_start_of_the_series_is_weight_over_the_dose_l
     only(scaling.warnings)
 
 
+@settings(deadline=None)
 @given(
     weight=st.floats(3, 300),
     dose=st.floats(1e6, 5e9),

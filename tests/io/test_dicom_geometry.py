@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset
+from scipy.spatial.transform import Rotation
 
 from dicom_builder import BETWEEN_SLICES_MM, ORIGIN_MM, build_image, save, write_series
 from grisaille.core.errors import IrregularSeries
@@ -90,12 +91,11 @@ def test_every_voxel_lies_where_dicom_puts_it(
                 np.testing.assert_allclose(found.affine @ (column, row, position, 1), [*place, 1], atol=1e-9)
 
 
+@settings(deadline=None, max_examples=25)
 @given(yaw=st.floats(-3, 3), pitch=st.floats(-1.5, 1.5), roll=st.floats(-3, 3), step=st.floats(0.3, 9))
 def test_spacing_and_rotation_are_found_at_any_angle(
     tmp_path_factory: pytest.TempPathFactory, yaw: float, pitch: float, roll: float, step: float
 ) -> None:
-    from scipy.spatial.transform import Rotation
-
     axes = Rotation.from_euler("zyx", [yaw, pitch, roll]).as_matrix()
     folder = tmp_path_factory.mktemp("rotated")
     row, column, normal = axes.T

@@ -12,6 +12,8 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom import Dataset
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import Tag
 
 import dicom_builder
 from grisaille.io import dicom_tags
@@ -104,6 +106,15 @@ def test_a_private_element_without_any_creator_is_taken_from_its_usual_place() -
     header = Dataset()
     header.add_new(0x70531009, "UN", b"2.5 ")
     assert dicom_tags.as_number(dicom_tags.private(header, 0x7053, "Philips PET Private Group", 9)) == 2.5
+
+
+def test_a_private_number_that_cannot_be_read_is_nan() -> None:
+    header = Dataset()
+    header[0x70531000] = RawDataElement(Tag(0x70531000), "DS", 4, b"1,5 ", 0, False, True)
+    with dicom_tags.quiet():
+        factor = dicom_tags.as_number(dicom_tags.private(header, 0x7053, "Philips PET Private Group", 0))
+    assert factor is not None
+    assert math.isnan(factor)
 
 
 def test_no_warning_and_no_log_line_repeats_a_value(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -98,13 +98,12 @@ def vector(header: Dataset, keyword: str, length: int) -> tuple[float, ...] | No
 
 
 def private(header: Dataset, group: int, creator: str, element: int) -> object | None:
-    """The value of a private element, by its creator, or by its usual place where no creator claims that."""
+    """The value of a private element, by its creator, or by its usual place where no creator claims the group."""
+    usual = (group, 0x1000 + element)
     try:
+        if (group, 0x0010) not in header:
+            return header[usual].value if usual in header else None
         return header.private_block(group, creator)[element].value  # type: ignore[no-any-return]
-    except KeyError:
-        if (group, 0x0010) in header or (group, 0x1000 + element) not in header:
-            return None
-        return header[group, 0x1000 + element].value  # type: ignore[no-any-return]
     except DAMAGE:
         return None
 
