@@ -385,7 +385,7 @@ def test_a_reader_that_goes_away_is_no_error(place):
 
 
 def test_doctor_reports_packages_devices_weights_and_the_desktop(monkeypatch, capsys):
-    monkeypatch.setattr(doctor, "probe_desktop", lambda: {"qt": "PyQt6 6.11", "gl": "llvmpipe"})
+    monkeypatch.setattr(doctor, "probe_desktop", lambda: {"qt": "6.11", "opengl": {"renderer": "llvmpipe"}})
     assert call("doctor", "--json") == 0
     report = json.loads(capsys.readouterr().out)
     assert report["packages"]["numpy"] == np.__version__
@@ -393,11 +393,11 @@ def test_doctor_reports_packages_devices_weights_and_the_desktop(monkeypatch, ca
     lite0 = next(one for one in report["weights"] if one["name"] == "efficientnet-lite0")
     assert lite0["licence"] == "Apache-2.0"
     assert len(lite0["sha256"]) == 64
-    assert report["desktop"] == {"qt": "PyQt6 6.11", "gl": "llvmpipe"}
+    assert report["desktop"] == {"qt": "6.11", "opengl": {"renderer": "llvmpipe"}}
     assert {"version", "cuda", "mps", "triton_guard"} <= set(report["torch"])
     assert call("doctor") == 0
     text = capsys.readouterr().out
-    assert "gl llvmpipe" in text
+    assert "qt 6.11, opengl (renderer llvmpipe)" in text
     assert f"efficientnet-lite0 (Apache-2.0): {lite0['path']}" in text
 
 
@@ -450,7 +450,7 @@ def fake_program(monkeypatch, code):
 @pytest.mark.parametrize(
     ("code", "report"),
     [
-        ("print('noise'); print('{\"qt\": \"6\"}')", {"qt": "6"}),
+        ("print('noise'); print('{\"qt\":\\n \"6\"}')", {"qt": "6"}),
         ("import sys; sys.exit('no display')", {"error": "opening a window failed (exit code 1): no display"}),
         ("raise SystemExit(3)", {"error": "opening a window failed (exit code 3): it said nothing"}),
         (
@@ -465,6 +465,11 @@ def test_a_desktop_that_cannot_open_is_a_line_of_the_report(monkeypatch, code, r
     called = fake_program(monkeypatch, code)
     assert desktop.probe_desktop() == report
     assert called == [["-m", "grisaille.desktop.probe"]]
+
+
+@pytest.mark.screen
+def test_the_desktop_here_tells_its_opengl():
+    assert desktop.probe_desktop()["opengl"]["renderer"]
 
 
 def test_a_desktop_that_hangs_is_a_line_of_the_report(monkeypatch):

@@ -36,8 +36,8 @@ def probe_desktop() -> dict[str, Any]:
         last = ended.stderr.strip().splitlines()[-1:] or ["it said nothing"]
         return {"error": f"opening a window failed ({_ending(ended.returncode)}): {last[0]}"}
     try:
-        return dict(json.loads(ended.stdout.strip().splitlines()[-1]))
-    except (IndexError, ValueError):
+        return dict(json.loads(ended.stdout[ended.stdout.index("{") :]))  # Qt may talk first
+    except ValueError:
         return {"error": f"the window's report cannot be read: {ended.stdout[:200]!r}"}
 
 

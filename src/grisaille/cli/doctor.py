@@ -113,4 +113,7 @@ def _torch_text(torch: dict[str, Any]) -> str:
 
 
 def _pairs(values: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in values.items())
+    """Names and values on a line, groups in brackets."""
+    return ", ".join(
+        f"{name} ({_pairs(value)})" if isinstance(value, dict) else f"{name} {value}" for name, value in values.items()
+    )
