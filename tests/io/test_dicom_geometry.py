@@ -131,7 +131,7 @@ def test_missing_slices_are_named_by_index_and_place(tmp_path: Path) -> None:
     write_series(tmp_path, change=at([0.0, 3.0, 9.0, 12.0, 21.0]))
     message = refusal(tmp_path)
     assert "3 slice(s) missing: index 2 at z = -24.0 mm, index 5 at z = -15.0 mm, index 6 at z = -12.0 mm" in message
-    assert "(between CT1_001.dcm and CT1_002.dcm)" in message
+    assert "(between CT1_001.dcm and CT1_002.dcm and at other places)" in message
     assert "expected 8 slices 3.00 mm apart" in message
 
 

@@ -197,7 +197,9 @@ def _weight_kg(series: PetSeries, overrides: SuvOverrides, trail: Trail) -> floa
     """The patient's weight; grams are told by their size."""
     weight = series.weight if overrides.weight_kg is None else overrides.weight_kg
     if weight is None or not np.isfinite(weight) or weight <= 0:
-        raise SuvRefused("PatientWeight (0010,1030) is missing, 0 or not a number; expected kg; give the weight")
+        raise SuvRefused(
+            "PatientWeight (0010,1030) is missing, 0 or not a number; expected kg; export the series with the weight"
+        )
     if weight > 1000:
         trail.warnings.append(f"PatientWeight {weight:g} was taken as grams, that is {weight / 1000:g} kg")
         weight /= 1000
@@ -235,7 +237,9 @@ def _sex(series: PetSeries, trail: Trail) -> Sex:
 def _dose_bq(series: PetSeries, overrides: SuvOverrides, trail: Trail) -> float:
     dose = series.tracer.dose if overrides.dose_bq is None else overrides.dose_bq
     if dose is None or not np.isfinite(dose) or dose <= 0:
-        raise SuvRefused("RadionuclideTotalDose (0018,1074) is missing, 0 or not a number; expected Bq; give the dose")
+        raise SuvRefused(
+            "RadionuclideTotalDose (0018,1074) is missing, 0 or not a number; expected Bq; export the series with the dose"
+        )
     # No PET dose is below 0.1 MBq or above 100 GBq.
     if dose < 1e5:
         trail.warnings.append(f"RadionuclideTotalDose {dose:g} was taken as MBq")

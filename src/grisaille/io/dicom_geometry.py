@@ -220,20 +220,24 @@ def _spacing_verdict(series: SeriesInfo, files: list[str], positions: Vectors, a
             f"{_place(positions[uneven], positions)} and {_place(positions[uneven + 1], positions)}); "
             "resample the series first"
         )
-    before = np.flatnonzero(multiples > 1)
-    direction = (positions[-1] - positions[0]) / (along[-1] - along[0])
-    absent = [
-        (int(along_index), positions[gap] + direction * single * (missing + 1))
-        for gap in before
-        for missing in range(int(multiples[gap]) - 1)
-        for along_index in [gap + 1 + missing + int((multiples[:gap] - 1).sum())]
-    ]
-    named = [f"index {index} at {_place(place, positions)}" for index, place in absent]
+    named = _missing(positions, multiples.astype(int), single)
+    gap = int(np.argmax(multiples > 1))
     raise IrregularSeries(
-        f"{series.label}: {len(named)} slice(s) missing: {_listed(named)} (between {files[before[0]]} and "
-        f"{files[before[0] + 1]}), expected {len(files) + len(named)} slices {single:.2f} mm apart; "
-        "add the missing files or export the series again"
+        f"{series.label}: {len(named)} slice(s) missing: {_listed(named)} (between {files[gap]} and {files[gap + 1]}"
+        f"{' and at other places' if (multiples > 1).sum() > 1 else ''}), expected {len(files) + len(named)} slices "
+        f"{single:.2f} mm apart; add the missing files or export the series again"
     )
+
+
+def _missing(positions: Vectors, multiples: npt.NDArray[np.int_], step: float) -> list[str]:
+    """Index, in the whole series, and place of each slice that is not there."""
+    direction = (positions[-1] - positions[0]) / np.linalg.norm(positions[-1] - positions[0])
+    named, index = [], 0
+    for position, steps in zip(positions[:-1], multiples, strict=True):
+        for missing in range(1, steps):
+            named.append(f"index {index + missing} at {_place(position + direction * step * missing, positions)}")
+        index += steps
+    return named
 
 
 def _place(position: Vectors, positions: Vectors) -> str:

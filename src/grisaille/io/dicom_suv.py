@@ -57,7 +57,7 @@ _TAG_BY_FIELD = {
 def pet_image(header: Dataset) -> PetSeries:
     """One image, as a series of one slice."""
     offset = text(header, "TimezoneOffsetFromUTC")
-    items = [item for item in values(header, "RadiopharmaceuticalInformationSequence") or [] if _is_item(item)]
+    items = _items(header, "RadiopharmaceuticalInformationSequence")
     return PetSeries(
         units=text(header, "Units").upper(),
         slices=(_slice(header, offset),),
@@ -94,8 +94,9 @@ def pet_series(images: Sequence[PetSeries]) -> PetSeries:
     return replace(first, slices=tuple(piece for image in images for piece in image.slices))
 
 
-def _is_item(item: object) -> bool:
-    return isinstance(item, Dataset)
+def _items(header: Dataset, keyword: str) -> list[Dataset]:
+    """The items of a sequence; none if it is absent or cannot be read."""
+    return [item for item in values(header, keyword) or [] if isinstance(item, Dataset)]
 
 
 def _slice(header: Dataset, offset: str) -> PetSlice:
@@ -110,12 +111,11 @@ def _slice(header: Dataset, offset: str) -> PetSlice:
 
 
 def _tracer(item: Dataset, offset: str) -> Tracer:
-    codes = values(item, "RadionuclideCodeSequence") or []
-    code = text(codes[0], "CodeValue") if codes and _is_item(codes[0]) else ""
+    codes = _items(item, "RadionuclideCodeSequence")
     return Tracer(
         dose=number(item, "RadionuclideTotalDose"),
         half_life_s=number(item, "RadionuclideHalfLife"),
-        nuclide=NUCLIDE_BY_CODE.get(code, ""),
+        nuclide=NUCLIDE_BY_CODE.get(text(codes[0], "CodeValue"), "") if codes else "",
         started=parse_moment(text(item, "RadiopharmaceuticalStartDateTime"), offset),
         start_time=parse_time(text(item, "RadiopharmaceuticalStartTime")),
     )
