@@ -67,11 +67,10 @@ def test_every_grid_and_station_sees_the_same_body() -> None:
 
 
 def test_organs_lie_on_their_side(whole: Phantom) -> None:
-    left = {tissue: places(whole, tissue)[:, 2].mean() for tissue in Tissue if tissue is not Tissue.AIR}
     for tissue in (Tissue.SPLEEN, Tissue.STOMACH, Tissue.MYOCARDIUM, Tissue.LUNG_LEFT, Tissue.KIDNEY_LEFT):
-        assert left[tissue] > 15, tissue
+        assert places(whole, tissue)[:, 2].mean() > 15, tissue
     for tissue in (Tissue.LIVER, Tissue.GALLBLADDER, Tissue.LUNG_RIGHT, Tissue.KIDNEY_RIGHT):
-        assert left[tissue] < -15, tissue
+        assert places(whole, tissue)[:, 2].mean() < -15, tissue
 
 
 def test_the_head_is_up_and_the_spine_at_the_back(whole: Phantom) -> None:
