@@ -238,7 +238,8 @@ def _dose_bq(series: PetSeries, overrides: SuvOverrides, trail: Trail) -> float:
     dose = series.tracer.dose if overrides.dose_bq is None else overrides.dose_bq
     if dose is None or not np.isfinite(dose) or dose <= 0:
         raise SuvRefused(
-            "RadionuclideTotalDose (0018,1074) is missing, 0 or not a number; expected Bq; export the series with the dose"
+            "RadionuclideTotalDose (0018,1074) is missing, 0 or not a number; expected Bq; "
+            "export the series with the dose"
         )
     # No PET dose is below 0.1 MBq or above 100 GBq.
     if dose < 1e5:
