@@ -132,9 +132,9 @@ class Autosave(QObject):
             return
         waiting, self._waiting = self._waiting, {}
         if waiting:
-            self._job = Job(lambda run: self._save(waiting), Run(), "grisaille: saving edited labels")
+            self._job = Job(Run(), "grisaille: saving edited labels")
             self._job.finished.connect(self._on_finished)
-            self._job.start()
+            self._job.start(lambda run: self._save(waiting))
 
     def _save(self, waiting: dict[int, tuple[Labels, str]]) -> None:
         for key, (labels, name) in waiting.items():

@@ -87,7 +87,7 @@ class LabelWatch(QObject):
     @property
     def is_automatic(self) -> bool:
         """Whether the measures follow by themselves."""
-        return self.layer.data.size <= AUTOMATIC_VOXELS
+        return bool(self.layer.data.size <= AUTOMATIC_VOXELS)
 
     def rewrite(self, labels: Labels, findings: tuple[Finding, ...], anomaly: AnomalyMap | None = None) -> None:
         """Show other labels in the layer, which must not be the user's."""
@@ -144,9 +144,9 @@ class LabelWatch(QObject):
 
             return remeasure(labels, made, study, anomaly)
 
-        self._job = Job(remeasure, Run(), f"grisaille: measures of layer {self.layer.name!r}")
+        self._job = Job(Run(), f"grisaille: measures of layer {self.layer.name!r}")
         self._job.finished.connect(self._on_measured)
-        self._job.start()
+        self._job.start(remeasure)
 
     def _on_measured(self, outcome: Outcome) -> None:
         self._job = None

@@ -45,32 +45,33 @@ class Job(QObject):
 
     Parameters
     ----------
-    work
-        Gets a copy of ``run`` whose progress, notes and cancelling are wired to this job.
     run
         Device, precision, seed, threads.
     title
         Names the job in napari's question when the window is closed while it runs.
     engine
-        Packages of the AI stack that are imported, guarded, before ``work`` begins.
+        Packages of the AI stack that are imported, guarded, before the work begins.
 
     Signals
     -------
+    said
+        What runs on what, in a sentence.
     progressed
         A ``Progress``.
     noted
-        A sentence.
+        A sentence that the user should keep in mind.
     finished
         The ``Outcome``, once, whether the work ended well, failed or was cancelled.
     """
 
+    said = Signal(str)
     progressed = Signal(object)
     noted = Signal(str)
     finished = Signal(object)
 
-    def __init__(self, work: Callable[[Run], Any], run: Run, title: str, engine: tuple[str, ...] = ()) -> None:
+    def __init__(self, run: Run, title: str, engine: tuple[str, ...] = ()) -> None:
         super().__init__()
-        self._work = work
+        self._work: Callable[[Run], Any] | None = None
         self._title = title
         self._engine = engine
         self._told_at = 0.0
@@ -93,8 +94,12 @@ class Job(QObject):
         """Whether somebody asked it to stop, the closing window included."""
         return bool(self._worker.abort_requested)
 
-    def start(self) -> None:
-        """Begin; returns at once."""
+    def start(self, work: Callable[[Run], Any]) -> None:
+        """Begin; returns at once.
+
+        ``work`` gets the job's run, whose progress, notes and cancelling are wired to this job.
+        """
+        self._work = work
         self._is_running = True
         self._worker.start()
 
@@ -108,10 +113,10 @@ class Job(QObject):
             if self._engine:
                 from grisaille.nn.engine import load_engine
 
-                self.run.note("Loading the AI engine (the first time takes some seconds)")
+                self.said.emit("Loading the AI engine; the first time takes some seconds…")
                 load_engine(*self._engine)
                 self.run.check_cancelled()
-            outcome = Outcome(value=self._work(self.run))
+            outcome = Outcome(value=None if self._work is None else self._work(self.run))
         except Cancelled:
             outcome = Outcome(cancelled=True)
         except GrisailleError as error:

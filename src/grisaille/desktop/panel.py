@@ -146,16 +146,18 @@ class MethodPanel(QWidget):
             self.status.fail(str(error))
             return
         asked = self._asked()
+        title = f"{self._maker.title} on {_what(study)}"
+        job = self._new_job(title)
 
         def detect(run: Run) -> tuple[Result, Study, Method]:
             from grisaille.flows.detect import detect
 
             method = self._maker.load(model.ref, config)
-            run.note(f"{self._maker.title} ({model.title}) runs on {_what(study)}, {_where(self._maker, run)}")
+            job.said.emit(f"{title} ({model.title}), on {_where(self._maker, run)}")
             result = detect(study, method, false_positives=asked.amount, per=asked.per, run=run)
             return result, study, method
 
-        self._start(detect, f"{self._maker.title} on {_what(study)}", self._on_run)
+        self._start(job, detect, self._on_run)
 
     def cancel(self) -> None:
         """Ask what runs to stop."""
@@ -179,12 +181,15 @@ class MethodPanel(QWidget):
             self.status.fail(str(error))
             return
 
+        title = f"Fitting {self._maker.title} on {len(order.folders)} studies"
+        job = self._new_job(title)
+
         def fit(run: Run) -> Path:
-            run.note(f"Fitting {self._maker.title} on {len(order.folders)} studies, {_where(self._maker, run)}")
+            job.said.emit(f"{title}, on {_where(self._maker, run)}")
             self._maker.fit(order.config, order.folders, order.out, run)
             return order.out
 
-        self._start(fit, f"Fitting {self._maker.title}", self._on_fit)
+        self._start(job, fit, self._on_fit)
 
     def _refuses(self) -> bool:
         """Say so if something runs already, in this panel or in another one of the viewer."""
@@ -208,18 +213,21 @@ class MethodPanel(QWidget):
         is_shown = isinstance(review, Review) and review.result is not None
         return review.threshold.value if is_shown else Asked(1.0, Per.SCAN)
 
-    def _start(self, work: Callable[[Run], Any], title: str, then: Callable[[Outcome], None]) -> None:
+    def _new_job(self, title: str) -> Job:
         run = Run(device=self.device.currentText(), threads=preferences().threads)
-        job = Job(work, run, title, self._maker.engine)
+        return Job(run, title, self._maker.engine)
+
+    def _start(self, job: Job, work: Callable[[Run], Any], then: Callable[[Outcome], None]) -> None:
         self._job, self._then = job, then
         self._has_result = False
         # Bound methods of widgets only: Qt drops such a connection when the window is closed.
         job.progressed.connect(self.status.show_progress)
-        job.noted.connect(self.status.say)
+        job.said.connect(self.status.say)
+        job.noted.connect(self.status.warn)
         job.finished.connect(self._on_finished)
         self._set_running(True)
         self.status.begin("Starting…")
-        job.start()
+        job.start(work)
 
     def _set_running(self, running: bool) -> None:
         self.run_button.setEnabled(not running)
@@ -284,7 +292,7 @@ class MethodPanel(QWidget):
                 self._is_docked = True
             elif self._is_docked:
                 self.release()
-        return super().event(event)
+        return bool(super().event(event))
 
     def release(self) -> None:
         """Stop what runs and stop following the viewer."""

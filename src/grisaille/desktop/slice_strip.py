@@ -97,7 +97,7 @@ class SliceStrip(QWidget):
         count = self._count()
         place = (count - 1 - index) if self._curve is not None and self._curve.from_last else index
         frame = self._frame()
-        return frame.left() + (place + 0.5) / count * frame.width()
+        return float(frame.left() + (place + 0.5) / count * frame.width())
 
     def index_at(self, x: float) -> int:
         """The slice under a pixel column, the nearest one outside the frame."""
@@ -121,7 +121,7 @@ class SliceStrip(QWidget):
 
     def _y_of(self, score: float) -> float:
         frame = self._frame()
-        return frame.bottom() - max(0.0, score) / self._top() * frame.height()
+        return float(frame.bottom() - max(0.0, score) / self._top() * frame.height())
 
     # Mouse and keys ---------------------------------------------------------------------------
 

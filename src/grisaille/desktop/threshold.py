@@ -226,9 +226,9 @@ class Relabeller(QObject):
                 self._is_quick = time.perf_counter() - started <= ON_SCREEN_S
                 self.relabelled.emit(result)
             return
-        self._job = Job(lambda run: relabel(asked), Run(), "grisaille: labels for another threshold")
+        self._job = Job(Run(), "grisaille: labels for another threshold")
         self._job.finished.connect(self._on_finished)
-        self._job.start()
+        self._job.start(lambda run: relabel(asked))
 
     def _on_finished(self, outcome: Outcome) -> None:
         self._job = None
