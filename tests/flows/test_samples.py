@@ -126,11 +126,7 @@ def test_samples_that_are_not_installed_are_said_to_be(monkeypatch: pytest.Monke
 
 def test_away_from_a_checkout_the_installed_samples_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "grisaille_data" / "sample_volumes" / "oblique").mkdir(parents=True)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(samples, "__file__", str(tmp_path / "site" / "grisaille" / "flows" / "samples.py"))
-    monkeypatch.setattr(
-        samples.importlib.resources, "files", lambda name: {"grisaille_data": tmp_path / "grisaille_data"}[name]
-    )
+    monkeypatch.setattr(samples, "__file__", str(tmp_path / "grisaille" / "flows" / "samples.py"))
     assert samples.path("oblique") == tmp_path / "grisaille_data" / "sample_volumes" / "oblique"
 
 

@@ -10,36 +10,38 @@ from grisaille.desktop.layers import labels_arguments
 from grisaille.desktop.readers import study_layers
 from grisaille.desktop.view import attach
 from grisaille.flows import samples
+from grisaille.io.labels import read_labels
 
 
 def petct_lesions_1() -> list[Any]:
-    """A PET/CT with lesions."""
+    """A whole body with four lesions, all on the left."""
     return _layers("petct_lesions_1")
 
 
 def petct_lesions_2() -> list[Any]:
-    """Another patient, with lesions."""
+    """The torso of another patient, five lesions."""
     return _layers("petct_lesions_2")
 
 
 def petct_healthy_1() -> list[Any]:
-    """The first patient without the lesions: the same anatomy, the same noise."""
+    """The twin of the first patient: the same anatomy, the same noise, no lesions."""
     return _layers("petct_healthy_1")
 
 
 def dicom_station() -> list[Any]:
-    """One station as DICOM, PET in Bq/ml made SUV on reading."""
+    """The first patient's chest as DICOM; its PET is in Bq/ml and becomes SUV on reading."""
     return _layers("dicom_station")
 
 
 def oblique() -> list[Any]:
-    """A study whose slices are tilted against the body."""
+    """An abdomen on slices that are tilted and turned against the body."""
     return _layers("oblique")
 
 
 def _layers(name: str) -> list[Any]:
-    layers: list[Any] = list(study_layers(samples.study(name)))
-    truth = samples.truth(name)
+    study = samples.study(name)
+    truth = read_labels(samples.path(name) / "lesions.nii.gz", like=study.reference)
+    layers: list[Any] = list(study_layers(study))
     if truth.ids:
         data, arguments = labels_arguments(truth, "lesions (truth)")
         layers.append((data, {**arguments, "visible": False}, "labels"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 from pathlib import Path
 
 from grisaille.core.errors import InputError
@@ -59,8 +58,11 @@ def organs(name: str) -> Labels:
 
 
 def _home() -> Path:
-    """The folder of all samples: that of the checkout this code runs from, else the installed one."""
-    source = Path(__file__).resolve().parents[2]
-    if source.name == "src" and (source.parent / "sample_volumes").is_dir():
-        return source.parent / "sample_volumes"
-    return Path(str(importlib.resources.files("grisaille_data"))) / "sample_volumes"
+    """The folder of all samples: that of the checkout this code runs from, else the one installed beside it.
+
+    The data package has no code, so that importlib.resources would see it as a namespace without a path.
+    """
+    root = Path(__file__).resolve().parents[2]
+    if root.name == "src" and (root.parent / "sample_volumes").is_dir():
+        return root.parent / "sample_volumes"
+    return root / "grisaille_data" / "sample_volumes"
