@@ -124,10 +124,13 @@ def test_samples_that_are_not_installed_are_said_to_be(monkeypatch: pytest.Monke
         samples.path("oblique")
 
 
-def test_away_from_a_checkout_the_installed_samples_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "grisaille_data" / "sample_volumes" / "oblique").mkdir(parents=True)
+def test_away_from_a_checkout_the_samples_beside_the_package_are_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    installed = tmp_path / "grisaille_data" / "sample_volumes" / "oblique"
+    installed.mkdir(parents=True)
     monkeypatch.setattr(samples, "__file__", str(tmp_path / "grisaille" / "flows" / "samples.py"))
-    assert samples.path("oblique") == tmp_path / "grisaille_data" / "sample_volumes" / "oblique"
+    assert samples.path("oblique") == installed
 
 
 def test_made_again_a_sample_is_the_same_to_a_step_of_rounding(tmp_path: Path, studies: dict[str, Study]) -> None:
