@@ -89,18 +89,23 @@ def peak(suv, voxels, shares):
     return max(means)
 
 
+def nearest(index):
+    """The voxel that holds a fractional index; what lies between two belongs to the upper one."""
+    return tuple(math.floor(float(i) + 0.5 + 1e-6) for i in index)
+
+
 def inside(voxels, affine, shape, other_affine):
     """Voxels of another grid whose centres lie in one of ``voxels``; where none, those that hold their centres."""
     back = np.linalg.inv(np.array(affine))
     found = set()
     for index in itertools.product(*map(range, shape)):
         here = back @ [*place(other_affine, index), 1.0]
-        if tuple(math.floor(i + 0.5) for i in here[:3]) in voxels:
+        if nearest(here[:3]) in voxels:
             found.add(index)
     if not found:
         there = np.linalg.inv(np.array(other_affine))
         for voxel in voxels:
-            index = tuple(round(float(i)) for i in (there @ [*place(affine, voxel), 1.0])[:3])
+            index = nearest((there @ [*place(affine, voxel), 1.0])[:3])
             if all(0 <= i < n for i, n in zip(index, shape, strict=True)):
                 found.add(index)
     return found

@@ -11,6 +11,12 @@ import numpy.typing as npt
 
 from grisaille.core.grid import Grid
 
+_PARALLEL = 1e-9
+"""Largest step across that still counts as none, in voxels a voxel."""
+
+_HALF = 0.5 + 1e-6
+"""To the nearest voxel; what lies between two, up to rounding errors, belongs to the upper one."""
+
 
 @dataclass(frozen=True, eq=False)
 class Region:
@@ -58,13 +64,14 @@ class Region:
         if mask.size:
             _mark_centres_inside(mask, start, self, np.linalg.inv(grid.affine) @ target.affine)
         if not mask.any():
-            return _of_indices(np.round(target.to_index(grid.to_mm(self.indices))).astype(int), target.shape)
+            nearest = np.floor(target.to_index(grid.to_mm(self.indices)) + _HALF).astype(int)
+            return _of_indices(nearest, target.shape)
         return Region(start, mask)
 
     def _reach(self, target: Grid, grid: Grid) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
         """Start and shape of the box of ``target`` that encloses this region; a size may be 0."""
-        first = np.asarray(self.start) - 0.5
-        ends = np.stack([first, first + self.mask.shape])
+        first = np.asarray(self.start)
+        ends = np.stack([first - _HALF, first + self.mask.shape - 1 + _HALF])
         corners = np.stack(np.meshgrid(*ends.T, indexing="ij"), axis=-1).reshape(8, 3)
         places = target.to_index(grid.to_mm(corners))
         low = np.clip(np.ceil(places.min(axis=0)), 0, target.shape).astype(int)
@@ -76,16 +83,22 @@ def _mark_centres_inside(
     mask: npt.NDArray[np.bool_], start: Sequence[int], region: Region, to_region: npt.NDArray[np.float64]
 ) -> None:
     """Mark each voxel of ``mask`` whose centre, put through the index affine, lies in ``region``."""
-    _, rows, columns = mask.shape
-    y = np.arange(start[1], start[1] + rows)[:, None]
-    x = np.arange(start[2], start[2] + columns)[None, :]
-    in_plane = [to_region[i, 1] * y + to_region[i, 2] * x + to_region[i, 3] - region.start[i] for i in range(3)]
-    for z, plane in enumerate(mask, start=start[0]):  # a slice at a time bounds the memory of whole-body labels
-        places = [np.floor(in_plane[i] + to_region[i, 0] * z + 0.5).astype(int) for i in range(3)]
-        held = np.ones(plane.shape, dtype=bool)
-        for place, size in zip(places, region.mask.shape, strict=True):
-            held &= (place >= 0) & (place < size)
-        plane[held] = region.mask[places[0][held], places[1][held], places[2][held]]
+    axes = [np.arange(first, first + size) for first, size in zip(start, mask.shape, strict=True)]
+    offset = to_region[:3, 3] - region.start + _HALF
+    turn = to_region[:3, :3]
+    if np.abs(turn - np.diag(np.diag(turn))).max() < _PARALLEL:
+        places = [np.floor(turn[i, i] * axes[i] + offset[i]).astype(int) for i in range(3)]
+        held = [(place >= 0) & (place < size) for place, size in zip(places, region.mask.shape, strict=True)]
+        inside = [place[kept] for place, kept in zip(places, held, strict=True)]
+        mask[np.ix_(*held)] = region.mask[np.ix_(*inside)]
+        return
+    in_plane = [turn[i, 1] * axes[1][:, None] + turn[i, 2] * axes[2] + offset[i] for i in range(3)]
+    for z, plane in zip(axes[0], mask, strict=True):  # a slice at a time bounds the memory of whole-body labels
+        places = [np.floor(in_plane[i] + turn[i, 0] * z).astype(int) for i in range(3)]
+        kept = np.logical_and.reduce(
+            [(place >= 0) & (place < size) for place, size in zip(places, region.mask.shape, strict=True)]
+        )
+        plane[kept] = region.mask[places[0][kept], places[1][kept], places[2][kept]]
 
 
 def _of_indices(indices: npt.NDArray[np.int_], shape: tuple[int, int, int]) -> Region:
