@@ -228,8 +228,8 @@ def test_edited_labels_survive_a_crash(
     layer = review.labels_layer
     paint(layer)
     follows(review, qtbot)
-    review._autosave.flush()
-    qtbot.waitUntil(lambda: review._autosave._job is None)
+    review._book._autosave.flush()
+    qtbot.waitUntil(lambda: review._book._autosave._job is None)
     painted = layer.data.copy()
     (session,) = recovery.iterdir()
     session.rename(recovery / "999999999-1")  # a process that is gone
@@ -251,8 +251,8 @@ def test_edited_labels_survive_a_crash(
 def test_deleting_an_edited_layer_deletes_its_copy(review: Review, pet_viewer: Any, recovery: Path, qtbot: Any) -> None:
     paint(review.labels_layer)
     follows(review, qtbot)
-    review._autosave.flush()
-    qtbot.waitUntil(lambda: review._autosave._job is None)
+    review._book._autosave.flush()
+    qtbot.waitUntil(lambda: review._book._autosave._job is None)
     assert len(list(recovery.glob("*/*"))) == 2
     pet_viewer.layers.remove(review.labels_layer)
     assert list(recovery.glob("*/*")) == []

@@ -15,10 +15,14 @@ from grisaille.core.labels import Labels
 from grisaille.core.run import Run
 from grisaille.core.study import Study
 from grisaille.desktop import layers
+from grisaille.desktop.autosave import Autosave
 from grisaille.desktop.job import Job, Outcome
 
 USERS = "grisaille_edited"
 """Metadata key: true once a person painted on the layer."""
+
+_WATCH = "grisaille_watch"
+"""Metadata key: the watch of a layer, which lives as long as the layer does."""
 
 AUTOMATIC_VOXELS = 30_000_000
 """Larger label images are measured on a button, not after every stroke."""
@@ -31,7 +35,7 @@ _QUIET_LARGE_MS = 2000
 
 
 class LabelWatch(QObject):
-    """Follows what a person paints on one labels layer.
+    """Follows what a person paints on one labels layer, for as long as the layer lives.
 
     Parameters
     ----------
@@ -41,13 +45,13 @@ class LabelWatch(QObject):
         As the method made them, or as they were recovered.
     study, anomaly
         What the labels are measured on; without a study they are not.
+    autosave
+        Keeps what is painted safe.
 
     Signals
     -------
     taken
         Once, at the first stroke: the layer is the user's from now on.
-    painted
-        The layer and its labels after a pause in painting, when they differ from those told before.
     measured
         ``findings`` are those of ``labels``.
     outdated
@@ -57,24 +61,30 @@ class LabelWatch(QObject):
     """
 
     taken = Signal()
-    painted = Signal(object, object)
     measured = Signal()
     outdated = Signal()
     failed = Signal(str)
 
     def __init__(
-        self, layer: LabelsLayer, labels: Labels, study: Study | None, anomaly: AnomalyMap | None = None
+        self,
+        layer: LabelsLayer,
+        labels: Labels,
+        study: Study | None,
+        autosave: Autosave,
+        anomaly: AnomalyMap | None = None,
     ) -> None:
         super().__init__()
         self.layer = layer
         self.findings: tuple[Finding, ...] = ()
         self.labels = labels
         self._made = labels
+        self._autosave = autosave
         self._study = study
         self._anomaly = anomaly
         self._job: Job | None = None
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._on_pause)
+        layer.metadata[_WATCH] = self
         layer.events.paint.connect(self._on_stroke)
         # Undo and redo tell nothing but that the slice is drawn anew.
         layer.events.set_data.connect(self._on_drawn)
@@ -120,7 +130,7 @@ class LabelWatch(QObject):
         before = self.labels
         if not self._is_read() or np.array_equal(self.labels.voxels, before.voxels):
             return
-        self.painted.emit(self.layer, self.labels)
+        self._autosave.keep(self.layer, self.labels)
         if self.is_automatic:
             self._measure()
         else:
@@ -167,3 +177,9 @@ class LabelWatch(QObject):
     def _on_drawn(self, event: Any = None) -> None:
         if self.is_users:
             self._timer.start(_QUIET_MS if self.is_automatic else _QUIET_LARGE_MS)
+
+
+def watch_of(layer: Any) -> LabelWatch | None:
+    """The watch of a layer; None for a layer that has none, a copy of one that has among them."""
+    watch = layer.metadata.get(_WATCH)
+    return watch if isinstance(watch, LabelWatch) and watch.layer is layer else None

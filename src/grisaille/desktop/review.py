@@ -22,11 +22,11 @@ from grisaille.core.errors import GrisailleError
 from grisaille.core.finding import Finding
 from grisaille.core.result import Result
 from grisaille.core.study import Study
-from grisaille.desktop import layers
-from grisaille.desktop.autosave import Autosave, Leftover
-from grisaille.desktop.editing import USERS, LabelWatch
+from grisaille.desktop.autosave import Leftover
+from grisaille.desktop.docked import Docked
 from grisaille.desktop.findings_table import FindingsTable
 from grisaille.desktop.ink import ink
+from grisaille.desktop.label_book import LabelBook
 from grisaille.desktop.slice_strip import Curve, SliceStrip, Span
 from grisaille.desktop.slices import SliceWalk
 from grisaille.desktop.threshold import Relabeller, ThresholdControl
@@ -37,19 +37,15 @@ DOCK = "Findings"
 """The name of the dock that a review stands in."""
 
 
-class Review(QWidget):
+class Review(Docked):
     """Shows one result at a time and keeps its label layers, edited ones among them."""
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
         self._result: Result | None = None
-        self._study: Study | None = None
-        self._shown: layers.Shown | None = None
         self._walk: SliceWalk | None = None
-        self._watches: list[LabelWatch] = []
-        self._current: LabelWatch | None = None
-        self._autosave = Autosave()
+        self._book = LabelBook(viewer)
         self._relabeller = Relabeller(self)
         self.threshold = ThresholdControl(ink(viewer.theme))
         self.strip = SliceStrip(ink(viewer.theme))
@@ -93,8 +89,6 @@ class Review(QWidget):
     def _wire(self) -> None:
         self._viewer_events = (
             (self._viewer.dims.events.point, self._on_moved),
-            (self._viewer.layers.events.removed, self._on_removed),
-            (self._viewer.layers.selection.events.active, self._on_selected),
             (self._viewer.events.theme, self._on_theme),
         )
         for event, slot in self._viewer_events:
@@ -108,7 +102,9 @@ class Review(QWidget):
         self.threshold.asked.connect(self._relabeller.ask)
         self._relabeller.relabelled.connect(self._on_relabelled)
         self._relabeller.failed.connect(self._say)
-        self._autosave.failed.connect(self._say)
+        self._book.changed.connect(self._show_findings)
+        self._book.outdated.connect(self.measure.show)
+        self._book.said.connect(self._say)
         self.copy.clicked.connect(self.table.copy)
         self.save.clicked.connect(self._on_save)
         self.measure.clicked.connect(self._on_measure)
@@ -123,41 +119,25 @@ class Review(QWidget):
     @property
     def labels_layer(self) -> Any:
         """The labels layer whose findings the table shows, or None."""
-        return self._current.layer if self._current is not None else None
+        return self._book.current.layer if self._book.current is not None else None
 
     def show_result(self, result: Result, study: Study, method: Method) -> None:
         """Show a new result; the layers of the last one on this study go, unless they were painted on."""
         from grisaille.flows.detect import relabel
 
-        self._remove_last(result, study)
-        self._result, self._study = result, study
-        self._shown = layers.show(self._viewer, result, study)
-        self._watch_made(self._shown.labels, result)
-        scores = result.anomaly.slice_scores
-        self._walk = SliceWalk.along(result.anomaly.grid, scores.axis)
-        asked = result.provenance.asked
-        self.threshold.set_calibration(result.anomaly.calibration, asked)
+        self._result = result
+        self._walk = SliceWalk.along(result.anomaly.grid, result.anomaly.slice_scores.axis)
+        self.threshold.set_calibration(result.anomaly.calibration, result.provenance.asked)
+        self._book.open(result, study)
         self._relabeller.set_source(
             lambda asked: relabel(result, study, method, asked.amount, asked.per), result.anomaly.scores.size
         )
-        self._show_findings()
         if result.findings:
             self._on_finding_picked(result.findings[0])
-        self._on_moved()
 
     def adopt(self, leftover: Leftover, study: Study | None) -> None:
-        """Show labels that a crash left behind; they stay the user's, and are measured where there is a study.
-
-        Raises
-        ------
-        GrisailleError
-            If they cannot be read.
-        """
-        labels = leftover.read()
-        layer = layers.add_labels(self._viewer, labels, name=leftover.name)
-        layer.metadata[USERS] = True
-        self._autosave.take_over(layer, leftover)
-        self._watch(LabelWatch(layer, labels, study)).measure()
+        """Show labels that a crash left behind; raises if they cannot be read."""
+        self._book.adopt(leftover, study)
 
     def make_room(self) -> None:
         """The canvas has shrunk by this dock: bring the whole patient back into sight."""
@@ -168,77 +148,13 @@ class Review(QWidget):
         for event, slot in self._viewer_events:
             event.disconnect(slot)
         self._relabeller.stop()
-        for watch in self._watches:
-            watch.close()
-        self._autosave.flush()
-
-    # Layers -------------------------------------------------------------------------------------
-
-    def _remove_last(self, result: Result, study: Study) -> None:
-        shown, self._shown = self._shown, None
-        if shown is None or self._study is None or self._study.main is not study.main:
-            return
-        kept = {watch.layer for watch in self._watches if watch.is_users}
-        for layer in (shown.anomaly, shown.labels):
-            if layer in self._viewer.layers and layer not in kept:
-                self._viewer.layers.remove(layer)
-
-    def _watch_made(self, layer: Any, result: Result) -> None:
-        watch = self._watch(LabelWatch(layer, result.labels, self._study, result.anomaly))
-        watch.findings = result.findings
-
-    def _watch(self, watch: LabelWatch) -> LabelWatch:
-        watch.taken.connect(self._on_taken)
-        watch.painted.connect(self._autosave.keep)
-        watch.measured.connect(self._show_findings)
-        watch.outdated.connect(self.measure.show)
-        watch.failed.connect(self._say)
-        self._watches.append(watch)
-        self._current = watch
-        return watch
-
-    def _on_relabelled(self, result: Result) -> None:
-        """Into the layer that the threshold made, or into a new one where that is the user's or gone."""
-        self._result = result
-        made = next((one for one in self._watches if self._shown and one.layer is self._shown.labels), None)
-        if made is not None and not made.is_users:
-            made.rewrite(result.labels, result.findings)
-            self._current = made
-        elif self._shown is not None:
-            name = f"{result.provenance.method.upper()} findings"
-            layer = layers.add_labels(self._viewer, result.labels, result.findings, name=name)
-            layer.metadata[layers.PROVENANCE] = result.provenance
-            self._shown = layers.Shown(self._shown.anomaly, layer)
-            self._watch_made(layer, result)
-        self._show_findings()
-
-    def _on_taken(self) -> None:
-        self._say("These labels are yours now: slider and Run write into a new layer.")
-
-    def _on_removed(self, event: Any) -> None:
-        for watch in [one for one in self._watches if one.layer is event.value]:
-            watch.close()
-            self._watches.remove(watch)
-            self._autosave.forget(watch.layer)
-            if watch is self._current:
-                self._current = None
-                self._show_findings()
-
-    def _on_selected(self, event: Any) -> None:
-        chosen = next((one for one in self._watches if one.layer is event.value), None)
-        if chosen is not None and chosen is not self._current:
-            self._current = chosen
-            self._show_findings()
-
-    def _on_measure(self) -> None:
-        self.measure.hide()
-        if self._current is not None:
-            self._current.measure()
+        self._book.release()
 
     # Showing ------------------------------------------------------------------------------------
 
     def _show_findings(self) -> None:
-        watch = self._current
+        watch = self._book.current
+        self.measure.hide()
         findings = () if watch is None else watch.findings
         colours = {} if watch is None else {one.label: _colour(watch.layer, one.label) for one in findings}
         self.table.set_findings(findings, colours)
@@ -264,6 +180,14 @@ class Review(QWidget):
         self.title.setText(sentence)
         self.title.setToolTip(sentence)
 
+    def _on_relabelled(self, result: Result) -> None:
+        self._result = result
+        self._book.write(result)
+
+    def _on_measure(self) -> None:
+        self.measure.hide()
+        self._book.measure()
+
     def _on_moved(self, event: Any = None) -> None:
         if self._walk is not None:
             self.strip.set_current(self._walk.current(self._viewer))
@@ -279,8 +203,9 @@ class Review(QWidget):
 
     def _on_finding_picked(self, finding: Finding) -> None:
         go_to(self._viewer, (finding.centroid_s_mm, finding.centroid_p_mm, finding.centroid_l_mm))
-        if self._current is not None and str(self._current.layer.mode) == "pan_zoom":
-            self._current.layer.selected_label = finding.label
+        layer = self.labels_layer
+        if layer is not None and str(layer.mode) == "pan_zoom":
+            layer.selected_label = finding.label
 
     def _on_theme(self, event: Any) -> None:
         for widget in (self.strip, self.threshold):

@@ -1,0 +1,142 @@
+"""The label layers of a viewer: those that a threshold made, and those that became the user's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+
+from grisaille.core.result import Result
+from grisaille.core.study import Study
+from grisaille.desktop import layers
+from grisaille.desktop.autosave import Autosave, Leftover
+from grisaille.desktop.editing import USERS, LabelWatch, watch_of
+
+
+class LabelBook(QObject):
+    """Knows which label layer a result writes into and which one the user looks at.
+
+    Signals
+    -------
+    changed
+        Another layer is looked at, or the findings of that layer are others.
+    outdated
+        That layer is large and was painted on: measure it on request.
+    said
+        A sentence.
+    """
+
+    changed = Signal()
+    outdated = Signal()
+    said = Signal(str)
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._autosave = Autosave()
+        self._autosave.failed.connect(self.said)
+        self._study: Study | None = None
+        self._shown: layers.Shown | None = None
+        self._current: LabelWatch | None = None
+        # A closed review may have left layers behind that are still followed.
+        self._watches = [watch for watch in map(watch_of, viewer.layers) if watch is not None]
+        for watch in self._watches:
+            self._listen(watch)
+        viewer.layers.events.removed.connect(self._on_removed)
+        viewer.layers.selection.events.active.connect(self._on_selected)
+
+    @property
+    def current(self) -> LabelWatch | None:
+        """The layer that the user looks at."""
+        return self._current
+
+    def open(self, result: Result, study: Study) -> None:
+        """Show a new result; the layers of the last one on this study go, unless they are the user's."""
+        if self._shown is not None and self._study is not None and self._study.main is study.main:
+            self._remove(self._shown)
+        self._study = study
+        self._shown = layers.show(self._viewer, result, study)
+        self._follow(self._shown.labels, result)
+
+    def write(self, result: Result) -> None:
+        """Labels at another threshold, into the layer that was made, or a new one where that is the user's or gone."""
+        if self._shown is None:
+            return
+        made = next((one for one in self._watches if one.layer is self._shown.labels), None)
+        if made is not None and not made.is_users:
+            made.rewrite(result.labels, result.findings)
+            self._current = made
+            self.changed.emit()
+            return
+        name = f"{result.provenance.method.upper()} findings"
+        layer = layers.add_labels(self._viewer, result.labels, result.findings, name=name)
+        layer.metadata[layers.PROVENANCE] = result.provenance
+        self._shown = layers.Shown(self._shown.anomaly, layer)
+        self._follow(layer, result)
+
+    def adopt(self, leftover: Leftover, study: Study | None) -> None:
+        """Show labels that a crash left behind; they stay the user's, and are measured where there is a study.
+
+        Raises
+        ------
+        GrisailleError
+            If they cannot be read.
+        """
+        labels = leftover.read()
+        layer = layers.add_labels(self._viewer, labels, name=leftover.name)
+        layer.metadata[USERS] = True
+        self._autosave.take_over(layer, leftover)
+        self._add(LabelWatch(layer, labels, study, self._autosave))
+        self.measure()
+
+    def measure(self) -> None:
+        """Measure the current layer as it is painted now."""
+        if self._current is not None:
+            self._current.measure()
+
+    def release(self) -> None:
+        """Stop following the viewer; the layers stay, and what is painted on them is still saved."""
+        self._viewer.layers.events.removed.disconnect(self._on_removed)
+        self._viewer.layers.selection.events.active.disconnect(self._on_selected)
+
+    def _remove(self, shown: layers.Shown) -> None:
+        users = [watch.layer for watch in self._watches if watch.is_users]
+        for layer in (shown.anomaly, shown.labels):
+            if layer in self._viewer.layers and layer not in users:
+                self._viewer.layers.remove(layer)
+
+    def _follow(self, layer: Any, result: Result) -> None:
+        watch = LabelWatch(layer, result.labels, self._study, self._autosave, result.anomaly)
+        watch.findings = result.findings
+        self._add(watch)
+
+    def _add(self, watch: LabelWatch) -> None:
+        self._watches.append(watch)
+        self._listen(watch)
+        self._current = watch
+        self.changed.emit()
+
+    def _listen(self, watch: LabelWatch) -> None:
+        watch.taken.connect(self._on_taken)
+        watch.measured.connect(self.changed)
+        watch.outdated.connect(self.outdated)
+        watch.failed.connect(self.said)
+
+    def _on_taken(self) -> None:
+        self.changed.emit()
+        self.said.emit("These labels are yours now: slider and Run write into a new layer.")
+
+    def _on_removed(self, event: Any) -> None:
+        for watch in [one for one in self._watches if one.layer is event.value]:
+            watch.close()
+            self._watches.remove(watch)
+            self._autosave.forget(watch.layer)
+            if watch is self._current:
+                self._current = None
+                self.changed.emit()
+
+    def _on_selected(self, event: Any) -> None:
+        chosen = next((one for one in self._watches if one.layer is event.value), None)
+        if chosen is not None and chosen is not self._current:
+            self._current = chosen
+            self.changed.emit()
