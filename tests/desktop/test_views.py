@@ -105,3 +105,24 @@ def test_views_leave_further_axes_in_front(viewer: ViewerModel) -> None:
     show_view(viewer, View.CORONAL)
     assert viewer.dims.order == (0, 2, 1, 3)
     assert current_view(viewer) is View.CORONAL
+
+
+def test_a_pet_alone_is_black_on_white_and_takes_colour_above_a_ct() -> None:
+    viewer = ViewerModel()
+    attach_views(viewer)
+    pet = layers.add_volume(viewer, pet_on(GRID))
+    assert pet.colormap.name == "gray_r"
+    pet.contrast_limits = (0, 3)
+    layers.add_volume(viewer, ct_on(GRID))
+    assert [layer.name for layer in viewer.layers] == ["CT", "PET"]
+    assert pet.colormap.name == "pet"
+    assert pet.contrast_limits == [0, 3]
+
+
+def test_a_pet_that_was_coloured_by_hand_keeps_its_colours() -> None:
+    viewer = ViewerModel()
+    attach_views(viewer)
+    pet = layers.add_volume(viewer, pet_on(GRID))
+    pet.colormap = "magma"
+    layers.add_volume(viewer, ct_on(GRID))
+    assert pet.colormap.name == "magma"

@@ -13,6 +13,9 @@ from grisaille.imaging.intensity import CT_WINDOWS, PET_RANGES
 ANOMALY_COLORS = ((0.0, 0.0, 0.0, 0.0), (0.0, 0.55, 0.55, 0.6), (0.2, 1.0, 0.9, 1.0), (1.0, 1.0, 1.0, 1.0))
 """From nothing over teal to white: told apart from PET's black, red and yellow at a glance."""
 
+ALONE = "gray_r"
+"""Colormap of a PET without a CT."""
+
 _OPAQUE_FROM = 0.5
 _SAMPLED = 500_000
 
@@ -36,13 +39,19 @@ class Look:
         return asdict(self)
 
 
-def look_of(volume: Volume) -> Look:
-    """Grey for CT in the soft-tissue window, inferno for PET from SUV 0 to 7, else grey over the values seen."""
+def look_of(volume: Volume, *, over_ct: bool = True) -> Look:
+    """How a volume is first shown.
+
+    CT is grey in the soft-tissue window. PET, from SUV 0 to 7, is black on white alone and in
+    colour over a CT. Anything else is grey over the values seen.
+    """
     if volume.modality is Modality.CT and volume.unit is Unit.HU:
         return Look("gray", CT_WINDOWS[0].limits)
     if volume.modality is Modality.PET:
         limits = PET_RANGES[1].limits if volume.unit is Unit.SUVBW else (0.0, _percentiles(volume, 99.9)[0])
-        return Look(_pet_colors(), _apart(limits), blending="translucent_no_depth", opacity=0.85)
+        if over_ct:
+            return Look(_pet_colors(), _apart(limits), blending="translucent_no_depth", opacity=0.85)
+        return Look(ALONE, _apart(limits), blending="translucent_no_depth")
     low, high = _percentiles(volume, 0.5, 99.8)
     return Look("gray", _apart((low, high)))
 

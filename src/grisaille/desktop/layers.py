@@ -66,16 +66,21 @@ def image_arguments(volume: Volume, look: Look | None = None) -> tuple[npt.NDArr
 
 
 def add_volume(viewer: Any, volume: Volume) -> Image:
-    """A new Image layer of a volume, in its place."""
+    """A new Image layer of a volume, in its place; PET in colour where a CT is open."""
     from napari.layers import Image
 
-    data, arguments = image_arguments(volume)
+    data, arguments = image_arguments(volume, look_of(volume, over_ct=has_ct(viewer)))
     return viewer.add_layer(Image(data, **arguments))
 
 
 def add_study(viewer: Any, study: Study) -> tuple[Image, ...]:
     """A new Image layer for each volume of a study; PET on top."""
     return tuple(add_volume(viewer, volume) for volume in in_drawing_order(study))
+
+
+def has_ct(viewer: Any) -> bool:
+    """Whether a CT is open."""
+    return any(volume.modality is Modality.CT for volume in volumes_in(viewer))
 
 
 def in_drawing_order(study: Study) -> tuple[Volume, ...]:

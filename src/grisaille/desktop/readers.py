@@ -13,8 +13,9 @@ from napari.utils.notifications import show_info, show_warning
 from grisaille.core.errors import AmbiguousSeries, UnknownUnit
 from grisaille.core.study import Study
 from grisaille.core.volume import Modality, Volume
+from grisaille.desktop.appearance import look_of
 from grisaille.desktop.ask import Kind, ask_kind, ask_series
-from grisaille.desktop.layers import image_arguments, in_drawing_order, labels_arguments, volumes_in
+from grisaille.desktop.layers import has_ct, image_arguments, in_drawing_order, labels_arguments, volumes_in
 from grisaille.desktop.view import attach
 from grisaille.io.image import stem_of, suffix_of
 from grisaille.io.labels import read_labels
@@ -70,7 +71,8 @@ def read(path: str | Sequence[str], questions: Questions | None = None) -> list[
 
 def study_layers(study: Study) -> list[LayerData]:
     """The Image layers of a study, PET last, with its warnings told."""
-    return [_image_layer(volume) for volume in in_drawing_order(study)]
+    over_ct = study.ct is not None
+    return [_image_layer(volume, over_ct=over_ct) for volume in in_drawing_order(study)]
 
 
 def _layers(path: Path, questions: Questions | None, viewer: Any) -> list[LayerData]:
@@ -124,10 +126,12 @@ def _is_open(path: Path, viewer: Any) -> bool:
     return is_open
 
 
-def _image_layer(volume: Volume) -> LayerData:
+def _image_layer(volume: Volume, *, over_ct: bool = False) -> LayerData:
     for warning in volume.provenance.warnings:
         show_warning(warning)
-    return (*image_arguments(volume), "image")
+    viewer = napari.current_viewer()
+    over_ct = over_ct or (viewer is not None and has_ct(viewer))
+    return (*image_arguments(volume, look_of(volume, over_ct=over_ct)), "image")
 
 
 def _labels_layer(path: Path) -> LayerData:

@@ -75,7 +75,7 @@ class ViewBar(QWidget):
             windows.addWidget(QLabel(caption))
             windows.addWidget(choice, stretch=1)
         rows = QVBoxLayout(self)
-        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setContentsMargins(4, 4, 4, 4)
         rows.setSpacing(6)
         rows.addLayout(buttons)
         rows.addLayout(windows)

@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import Any
 
 from grisaille.core.volume import Modality, Unit, Volume
-from grisaille.desktop.layers import THING
+from grisaille.desktop.appearance import ALONE, look_of
+from grisaille.desktop.layers import THING, has_ct
 from grisaille.desktop.world import FROM_THE_FRONT, HEAD_UP
 
 BEFORE = "grisaille_before_3d"
@@ -63,9 +64,10 @@ def current_view(viewer: Any) -> View | None:
 
 
 def attach_views(viewer: Any) -> None:
-    """Dress the layers for two or three dimensions also where napari's own button turns the viewer."""
+    """Dress the layers for two or three dimensions, however the viewer is turned, and PET for the CT below it."""
 
     def update(event: object = None) -> None:
+        _fuse(viewer)
         if viewer.dims.ndisplay == 2:
             _dress(viewer, View.AXIAL)
         elif not _is_mip(viewer):
@@ -93,6 +95,19 @@ def _dress(viewer: Any, view: View) -> None:
     viewer.canvas.background_color_override = "white" if view is View.MIP else None
 
 
+def _fuse(viewer: Any) -> None:
+    """Once a CT is open, give a PET that was alone its colours, and its place above the CT."""
+    for layer in list(viewer.layers):
+        if not (has_ct(viewer) and _is_pet(layer) and layer.colormap.name == ALONE and BEFORE not in layer.metadata):
+            continue
+        look = look_of(layer.metadata[THING])
+        for name in ("colormap", "blending", "opacity"):
+            setattr(layer, name, getattr(look, name))
+        highest = max(i for i, other in enumerate(viewer.layers) if _is(other, Modality.CT))
+        if viewer.layers.index(layer) < highest:
+            viewer.layers.move(viewer.layers.index(layer), highest + 1)
+
+
 def _look(layer: Any, view: View) -> dict[str, Any]:
     """What a view changes in a layer: label outlines are full in 3D; a MIP is PET black on white, alone."""
     if view not in _IN_SPACE:
@@ -109,5 +124,9 @@ def _is_mip(viewer: Any) -> bool:
 
 
 def _is_pet(layer: Any) -> bool:
+    return _is(layer, Modality.PET)
+
+
+def _is(layer: Any, modality: Modality) -> bool:
     thing = layer.metadata.get(THING)
-    return isinstance(thing, Volume) and thing.modality is Modality.PET
+    return isinstance(thing, Volume) and thing.modality is modality
