@@ -51,7 +51,7 @@ class MvgConfig(Config):
     spacing_mm: float = knob(2.0, "Pixel size of a slice (volume, padim)", low=0.5, high=10.0, unit="mm", advanced=True)
     step_mm: float = knob(4.0, "Distance of the slices (volume, padim)", low=0.5, high=20.0, unit="mm", advanced=True)
     ct_windows: tuple[float, ...] = knob(
-        (-1000.0, 500.0),
+        (-1100.0, -300.0, -160.0, 240.0, 0.0, 700.0),
         "Low and high HU of one window, or of three, a colour channel each",
         advanced=True,
     )

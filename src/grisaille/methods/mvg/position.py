@@ -20,8 +20,8 @@ from grisaille.core.errors import InputError
 from grisaille.methods.mvg.frame import BodyFrame
 from grisaille.methods.mvg.gaussian import Array
 
-RIDGE_SHARE = 0.02
-"""Of the planes' number, on standardised pictures."""
+RIDGE_SHARE = 1.0
+"""Of the planes' number, on standardised pictures: firm, as bodies differ more than planes of one body."""
 
 STEP_MM = 4.0
 SEARCH_MM = 120.0
@@ -29,8 +29,8 @@ SEARCH_MM = 120.0
 
 PROFILE_SMOOTH_MM = 8.0
 ROUNDS = 4
-FLOOR = 0.05
-"""Least standard deviation of a picture's value, in units of its overall one."""
+MOST_MISFIT = 4.0
+"""Of one value, squared; bounded, so that a lesion or a plane beyond the profile cannot pull a body along."""
 
 Planes = npt.NDArray[np.float32]
 
@@ -47,8 +47,8 @@ class PositionModel:
         (d,), from a standardised picture to a coordinate.
     low_mm
         Coordinate of the profile's first node.
-    profile, spread
-        (nodes, d) mean and standard deviation of standardised pictures every ``STEP_MM``.
+    profile
+        (nodes, d) mean of standardised pictures every ``STEP_MM``.
     """
 
     mean: Array
@@ -56,7 +56,6 @@ class PositionModel:
     slope: Array
     low_mm: float
     profile: Array
-    spread: Array
 
     @classmethod
     def fit(cls, bodies: Sequence[tuple[Array, Planes]]) -> tuple[Self, list[float]]:
@@ -69,13 +68,11 @@ class PositionModel:
         slope = _slope(standard)
         offsets = [float(np.median(pictures @ slope - z)) for z, pictures in standard]
         for _ in range(ROUNDS):
-            low, profile, spread = _profile(standard, offsets)
-            model = cls(mean, scale, slope, low, profile, spread)
+            model = cls(mean, scale, slope, *_profile(standard, offsets))
             offsets = [
                 model._slide(z, pictures, offset) for (z, pictures), offset in zip(standard, offsets, strict=True)
             ]
-        low, profile, spread = _profile(standard, offsets)
-        return cls(mean, scale, slope, low, profile, spread), offsets
+        return cls(mean, scale, slope, *_profile(standard, offsets)), offsets
 
     @property
     def extent_mm(self) -> tuple[float, float]:
@@ -95,8 +92,7 @@ class PositionModel:
             "scale": self.scale,
             "slope": self.slope,
             "low_mm": np.array(self.low_mm),
-            "profile": self.profile,
-            "spread": self.spread,
+            "profile": self.profile.astype(np.float16),
         }
 
     @classmethod
@@ -118,43 +114,38 @@ class PositionModel:
 
     def _misfit(self, places_mm: Array, standard: Array) -> float:
         nodes = np.clip(np.round((places_mm - self.low_mm) / STEP_MM).astype(int), 0, len(self.profile) - 1)
-        # Bounded, so that a lesion, or a plane beyond the profile, cannot pull the whole body along.
-        errors = np.minimum(np.abs((standard - self.profile[nodes]) / self.spread[nodes]), 4.0)
-        return float((errors + np.log(self.spread[nodes])).mean())
+        return float(np.minimum((standard - self.profile[nodes]) ** 2, MOST_MISFIT).mean())
 
 
 def _slope(bodies: Sequence[tuple[Array, Array]]) -> Array:
     """The ridge regression of z on pictures, both demeaned within each body."""
     dimensions = bodies[0][1].shape[1]
-    gram: Array = np.zeros((dimensions, dimensions))
-    cross: Array = np.zeros(dimensions)
-    count = 0
+    gram, cross, count = np.zeros((dimensions, dimensions)), np.zeros(dimensions), 0
     for z, pictures in bodies:
         centred = pictures - pictures.mean(axis=0)
         gram += centred.T @ centred
-        cross = cross + centred.T @ (z - z.mean())
+        cross += centred.T @ (z - z.mean())
         count += len(z)
-    slope: Array = np.linalg.solve(gram + RIDGE_SHARE * count * np.eye(dimensions), cross)
-    return slope
+    slope = np.linalg.solve(gram + RIDGE_SHARE * count * np.eye(dimensions), cross)
+    return np.asarray(slope, dtype=np.float64)
 
 
-def _profile(bodies: Sequence[tuple[Array, Array]], offsets: Sequence[float]) -> tuple[float, Array, Array]:
-    """Smoothed mean and standard deviation of the pictures every ``STEP_MM``, and the first node's place."""
+def _profile(bodies: Sequence[tuple[Array, Array]], offsets: Sequence[float]) -> tuple[float, Array]:
+    """The first node's place, and smoothed mean pictures every ``STEP_MM``."""
     places = [z + offset for (z, _), offset in zip(bodies, offsets, strict=True)]
     low = float(min(part.min() for part in places))
     nodes = round((max(part.max() for part in places) - low) / STEP_MM) + 1
-    dimensions = bodies[0][1].shape[1]
-    count, first, second = np.zeros((nodes, 1)), np.zeros((nodes, dimensions)), np.zeros((nodes, dimensions))
+    count, total = np.zeros((nodes, 1)), np.zeros((nodes, bodies[0][1].shape[1]))
     for place, (_, pictures) in zip(places, bodies, strict=True):
         index = np.round((place - low) / STEP_MM).astype(int)
         np.add.at(count, index, 1.0)
-        np.add.at(first, index, pictures)
-        np.add.at(second, index, pictures**2)
+        np.add.at(total, index, pictures)
     sigma = PROFILE_SMOOTH_MM / STEP_MM
-    # Nodes that no plane fell on take their neighbours' values: the tails of the filter reach far.
-    tails = [ndimage.gaussian_filter1d(part, sigma, axis=0, mode="constant") for part in (count, first, second)]
-    wide = [ndimage.gaussian_filter1d(part, 8 * sigma, axis=0, mode="constant") for part in (count, first, second)]
-    weight, total, squares = (near + 1e-3 * far for near, far in zip(tails, wide, strict=True))
-    mean: Array = total / np.maximum(weight, 1e-12)
-    variance = squares / np.maximum(weight, 1e-12) - mean**2
-    return low, mean, np.sqrt(np.maximum(variance, FLOOR**2))
+    near, far = (
+        [ndimage.gaussian_filter1d(part, width, axis=0, mode="constant") for part in (count, total)]
+        for width in (sigma, 8 * sigma)
+    )
+    # Nodes that no plane fell on take the wide mean of their neighbours.
+    profile: Array = (near[1] + 1e-3 * far[1]) / np.maximum(near[0] + 1e-3 * far[0], 1e-12)
+    # Of half precision, so that a file holds it exactly.
+    return low, profile.astype(np.float16).astype(np.float64)

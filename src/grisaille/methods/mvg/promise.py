@@ -11,10 +11,14 @@ import numpy.typing as npt
 
 from grisaille.core.calibration import Calibration, CalibrationSource
 from grisaille.core.grid import Grid
-from grisaille.imaging.findings import label_above
+from grisaille.imaging.findings import components
 
-CUTS = np.geomspace(0.3, 100.0, 240)
+CUTS = np.geomspace(0.7, 300.0, 246)
 """Scores at which healthy scans are counted, 2.5 % apart; the same for all models, so that they compare."""
+
+COUNTED_SHARE = 0.2
+MOST_SHARE = 0.05
+"""No cut marks more of healthy bodies than this; where more is marked, findings run together."""
 
 FINEST_MM = 2.0
 """Maps are counted on voxels of at least this width; finer ones change no finding of half a millilitre."""
@@ -33,18 +37,19 @@ class ScanCount:
     def of(
         cls, scores: npt.NDArray[np.float32], body: npt.NDArray[np.bool_], grid: Grid, smallest_ml: float, patient: str
     ) -> Self:
-        """Count on ``grid`` what the method's ``label`` would make at each cut."""
+        """Count on ``grid`` what the method's ``label`` would make at each cut.
+
+        Cuts that mark more than ``COUNTED_SHARE`` of the body are not counted: infinitely many.
+        """
         inside = np.sort(scores[body])
-        above = inside.size - np.searchsorted(inside, CUTS, side="left")
-        findings = np.zeros(len(CUTS))
+        share = (inside.size - np.searchsorted(inside, CUTS, side="left")) / max(inside.size, 1)
+        findings = np.where(share > COUNTED_SHARE, np.inf, 0.0)
         box = tuple(slice(there.min(), there.max() + 1) for there in np.nonzero(body)) if inside.size else ()
-        for number in np.flatnonzero(above * grid.voxel_ml >= smallest_ml * (1 - 1e-9)):
-            if above[number]:
-                labels = label_above(
-                    scores[box], CUTS[number], body[box], smallest_ml=smallest_ml, voxel_ml=grid.voxel_ml
-                )  # fmt: skip
-                findings[number] = labels.max()
-        return cls(findings, above / max(inside.size, 1), int(inside.size), patient)
+        within = np.where(body[box], scores[box], -np.inf)
+        for number in np.flatnonzero((share > 0) & (share <= COUNTED_SHARE)):
+            sizes = np.bincount(components(within >= CUTS[number]).ravel())[1:]
+            findings[number] = np.count_nonzero(sizes * grid.voxel_ml >= smallest_ml * (1 - 1e-9))
+        return cls(findings, share, int(inside.size), patient)
 
 
 def calibration(counts: Iterable[ScanCount], source: CalibrationSource) -> Calibration:
@@ -53,14 +58,17 @@ def calibration(counts: Iterable[ScanCount], source: CalibrationSource) -> Calib
     if not scans:
         return Calibration.none()
     voxels = np.stack([scan.voxels for scan in scans])
+    findings = np.stack([scan.findings for scan in scans])
+    few = np.isfinite(findings).all(axis=0) & (voxels.mean(axis=0) <= MOST_SHARE)
+    start = int(np.argmax(few)) if few.any() else len(CUTS) - 1
     used = np.flatnonzero(voxels.any(axis=0))
     # One cut more, that no healthy voxel reaches.
-    end = min(int(used[-1]) + 2 if used.size else 1, len(CUTS))
+    end = max(min(int(used[-1]) + 2 if used.size else 1, len(CUTS)), start + 1)
     return Calibration(
         source,
-        CUTS[:end],
-        np.stack([scan.findings[:end] for scan in scans]),
-        voxels[:, :end],
+        CUTS[start:end],
+        findings[:, start:end],
+        voxels[:, start:end],
         sum(scan.body_voxels for scan in scans),
         len({scan.patient for scan in scans}),
     )
