@@ -10,8 +10,8 @@ import numpy as np
 from grisaille.core.volume import Modality, Unit, Volume
 from grisaille.imaging.intensity import CT_WINDOWS, PET_RANGES
 
-ANOMALY_COLORS = ((0.0, 0.0, 0.0, 0.0), (0.0, 0.55, 0.55, 0.6), (0.2, 1.0, 0.9, 1.0), (1.0, 1.0, 1.0, 1.0))
-"""From nothing over teal to white: told apart from PET's black, red and yellow at a glance."""
+ANOMALY_COLORS = ((0.0, 0.3, 0.9, 0.0), (0.0, 0.45, 1.0, 0.6), (0.0, 0.85, 1.0, 1.0))
+"""From nothing over blue to cyan: seen on black and on white, and no colour of the PET's."""
 
 ALONE = "gray_r"
 """Colormap of a PET without a CT."""
@@ -57,7 +57,7 @@ def look_of(volume: Volume, *, over_ct: bool = True) -> Look:
 
 
 def look_of_anomaly(scores: np.ndarray[Any, Any], floor: float) -> Look:
-    """Teal from ``floor`` on, where scores start to be of interest, to the highest score."""
+    """Blue from ``floor`` on, where scores start to be of interest, to the highest score."""
     from napari.utils import Colormap
 
     colormap = Colormap(np.asarray(ANOMALY_COLORS), name="anomaly", display_name="anomaly")
