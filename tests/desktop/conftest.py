@@ -48,6 +48,6 @@ def dock(pet_viewer: Any) -> Callable[..., Any]:
 def ran(dock: Callable[..., Any], qtbot: Any) -> Any:
     """A panel that has run once."""
     panel = dock(fake_maker())
-    panel.run_button.click()
+    panel.face.run.click()
     qtbot.waitUntil(lambda: not panel.is_running)
     return panel

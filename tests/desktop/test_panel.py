@@ -30,37 +30,37 @@ def test_run_shows_scores_labels_curve_and_findings(ran: MethodPanel, pet_viewer
     assert len(review.table.findings) == 3
     assert [round(one.suv_max or 0, 1) for one in review.table.findings] == [7.0, 5.0, 3.2]
     assert review.labels_layer.data.max() == 3
-    assert ran.status.line.text().startswith("3 findings. Fake on PET, cpu")
+    assert ran.face.status.line.text().startswith("3 findings. Fake on PET, cpu")
     assert review.result is not None
     assert review.labels_layer.metadata[layers.PROVENANCE] is review.result.provenance
 
 
 def test_the_caveat_and_the_research_line_are_in_sight(ran: MethodPanel, pet_viewer: Any) -> None:
-    assert SYNTHETIC_CAVEAT[1:] in ran.status.warnings.text()
-    assert ran.status.warnings.isVisibleTo(ran)
+    assert SYNTHETIC_CAVEAT[1:] in ran.face.status.warnings.text()
+    assert ran.face.status.warnings.isVisibleTo(ran)
     assert RESEARCH_USE in [label.text() for label in ran.findChildren(QLabel)]
 
 
 def test_cancel_stops_within_a_slice_and_changes_nothing(pet_viewer: Any, dock: Any, qtbot: Any) -> None:
     panel = dock(fake_maker(FakeMethod(seconds=0.05)))
-    panel.run_button.click()
-    qtbot.waitUntil(lambda: panel.status.bar.maximum() > 0)
-    panel.cancel_button.click()
+    panel.face.run.click()
+    qtbot.waitUntil(lambda: panel.face.status.bar.maximum() > 0)
+    panel.face.cancel.click()
     qtbot.waitUntil(lambda: not panel.is_running, timeout=1000)
     assert names(pet_viewer) == ["PET"]
-    assert panel.status.line.text().startswith("Cancelled")
-    assert panel.run_button.isEnabled()
-    assert not panel.cancel_button.isEnabled()
+    assert panel.face.status.line.text().startswith("Cancelled")
+    assert panel.face.run.isEnabled()
+    assert not panel.face.cancel.isEnabled()
 
 
 def test_progress_counts_slices_and_tells_the_time_left(pet_viewer: Any, dock: Any, qtbot: Any) -> None:
     panel = dock(fake_maker(FakeMethod(seconds=0.03)))
     panel.run()
-    qtbot.waitUntil(lambda: "left" in panel.status.steps.text())
-    assert panel.status.steps.text().startswith("Scoring slices: ")
-    assert " of 24, about 1 s left" in panel.status.steps.text()
+    qtbot.waitUntil(lambda: "left" in panel.face.status.steps.text())
+    assert panel.face.status.steps.text().startswith("Scoring slices: ")
+    assert " of 24, about 1 s left" in panel.face.status.steps.text()
     qtbot.waitUntil(lambda: not panel.is_running)
-    assert not panel.status.bar.isVisibleTo(panel)
+    assert not panel.face.status.bar.isVisibleTo(panel)
 
 
 def test_a_second_run_is_refused_with_a_sentence(pet_viewer: Any, dock: Any, qtbot: Any) -> None:
@@ -70,7 +70,7 @@ def test_a_second_run_is_refused_with_a_sentence(pet_viewer: Any, dock: Any, qtb
     first.run()
     for panel in (first, other):
         panel.run()
-        assert panel.status.line.text() == "Fake is running: wait until it is done, or cancel it first."
+        assert panel.face.status.line.text() == "Fake is running: wait until it is done, or cancel it first."
     assert not other.is_running
     gate.set()
     qtbot.waitUntil(lambda: not first.is_running)
@@ -85,7 +85,7 @@ def test_a_layer_deleted_during_a_run_is_named_and_the_result_is_shown(pet_viewe
     gate.set()
     qtbot.waitUntil(lambda: not panel.is_running)
     assert names(pet_viewer) == ["FAKE anomaly, PET", "FAKE findings"]
-    assert "layer 'PET' was deleted during the run" in panel.status.warnings.text().lower().replace("pet", "PET")
+    assert "layer 'PET' was deleted during the run" in panel.face.status.warnings.text().lower().replace("pet", "PET")
 
 
 def test_closing_the_window_during_a_run_stops_it(pet_viewer: Any, dock: Any, qtbot: Any) -> None:
@@ -117,16 +117,16 @@ def test_a_damaged_model_gives_its_sentence_and_no_layer(pet_viewer: Any, dock: 
     panel = dock(fake_maker(error=DamagedWeights("model.safetensors is truncated; get it again")))
     panel.run()
     qtbot.waitUntil(lambda: not panel.is_running)
-    assert panel.status.line.text() == "Model.safetensors is truncated; get it again"
+    assert panel.face.status.line.text() == "Model.safetensors is truncated; get it again"
     assert names(pet_viewer) == ["PET"]
 
 
 def test_a_missing_extra_is_explained_with_its_command(pet_viewer: Any, dock: Any) -> None:
     panel = dock(fake_maker(engine=("torch_is_not_here",)))
-    assert 'pip install "napari-grisaille[ai]"' in panel.status.line.text()
+    assert 'pip install "napari-grisaille[ai]"' in panel.face.status.line.text()
     panel.run()
     assert not panel.is_running
-    assert 'pip install "napari-grisaille[ai]"' in panel.status.line.text()
+    assert 'pip install "napari-grisaille[ai]"' in panel.face.status.line.text()
 
 
 def test_without_a_volume_run_says_what_to_open(make_napari_viewer: Any) -> None:
@@ -134,12 +134,12 @@ def test_without_a_volume_run_says_what_to_open(make_napari_viewer: Any) -> None
     panel = MethodPanel(viewer, fake_maker())
     viewer.window.add_dock_widget(panel)
     panel.run()
-    assert "no CT or PET is chosen" in panel.status.line.text().replace("No", "no")
+    assert "no CT or PET is chosen" in panel.face.status.line.text().replace("No", "no")
 
 
 def test_choosers_offer_only_their_modality_and_follow_the_layers(pet_viewer: Any, dock: Any) -> None:
     panel = dock(fake_maker())
-    pet, ct = panel.choosers["pet"], panel.choosers["ct"]
+    pet, ct = panel.face.choosers["pet"], panel.face.choosers["ct"]
     assert pet.layer is pet_viewer.layers["PET"]
     assert ct.layer is None
     assert not ct.isEnabled()

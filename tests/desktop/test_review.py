@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from app_model.types import KeyBinding
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QGuiApplication
 
@@ -167,13 +168,13 @@ def test_a_click_on_a_row_goes_to_the_finding(review: Review, pet_viewer: Any, q
         assert review.labels_layer.selected_label == finding.label
 
 
-def test_keys_walk_through_the_findings(ran: MethodPanel, review: Review) -> None:
+def test_keys_walk_through_the_findings(review: Review, pet_viewer: Any) -> None:
     walked = []
     for _ in range(4):
-        ran._actions["next"]()
+        pet_viewer.keymap[KeyBinding.from_str("Ctrl+Alt+N")](pet_viewer)
         walked.append(review.table.current.id)  # type: ignore[union-attr]
     assert walked == [1, 2, 3, 1]
-    ran._actions["previous"]()
+    pet_viewer.keymap[KeyBinding.from_str("Ctrl+Alt+P")](pet_viewer)
     assert review.table.current.id == 3  # type: ignore[union-attr]
 
 
@@ -237,7 +238,7 @@ def test_edited_labels_survive_a_crash(
 
     again = dock(fake_maker(), "After the crash")
     pet_viewer.layers.remove(layer)
-    (restore,) = [one for one in again.recovery.findChildren(type(ran.run_button)) if one.text() == "Restore"]
+    (restore,) = [one for one in again.face.recovery.findChildren(type(ran.face.run)) if one.text() == "Restore"]
     restore.click()
     restored = review.labels_layer
     assert restored.name == "FAKE findings (edited)"

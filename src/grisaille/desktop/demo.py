@@ -54,7 +54,7 @@ def _photograph(viewer: Any, panel: Any, path: Path, started: float) -> int:
         time.sleep(0.01)
     QTest.qWait(_SETTLE_MS)
     viewer.screenshot(str(path), canvas_only=False, flash=False)
-    sys.stdout.write(f"{path.resolve()}  {time.monotonic() - started:.1f} s\n{panel.status.line.text()}\n")
+    sys.stdout.write(f"{path.resolve()}  {time.monotonic() - started:.1f} s\n{panel.face.status.line.text()}\n")
     found = panel.has_result
     viewer.close()
     return 0 if found else 1
