@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QLabel
+from qtpy.QtWidgets import QDialogButtonBox, QLabel
 
-from fake_method import FakeMethod, fake_maker, pet_with_spots
+from fake_method import FakeConfig, FakeMethod, fake_maker, pet_with_spots
 from grisaille.core.errors import DamagedWeights
 from grisaille.core.result import RESEARCH_USE, SYNTHETIC_CAVEAT
 from grisaille.core.volume import Modality
 from grisaille.desktop import layers
+from grisaille.desktop.fit_dialog import FitDialog, FitOrder
+from grisaille.desktop.maker import Model
 from grisaille.desktop.panel import MethodPanel
 from grisaille.desktop.review import review_of
 
@@ -158,3 +161,42 @@ def test_run_again_replaces_the_unedited_result(ran: MethodPanel, pet_viewer: An
     ran.run()
     qtbot.waitUntil(lambda: not ran.is_running)
     assert names(pet_viewer) == ["PET", "FAKE anomaly, PET", "FAKE findings"]
+
+
+def test_fit_saves_a_model_and_chooses_it(pet_viewer: Any, dock: Any, qtbot: Any, tmp_path: Path) -> None:
+    panel = dock(fake_maker())
+    dialog = FitDialog(panel._maker, panel)
+    ok = dialog.buttons.button(QDialogButtonBox.StandardButton.Ok)
+    dialog.add(tmp_path / "one")
+    assert not ok.isEnabled()
+    dialog.add(tmp_path / "one", tmp_path / "two")
+    dialog.out.setText(str(tmp_path / "mine.safetensors"))
+    dialog.form.show_config(FakeConfig(folds=7))
+    assert ok.isEnabled()
+    ok.click()
+    order = dialog.order
+    assert order == FitOrder(FakeConfig(folds=7), (tmp_path / "one", tmp_path / "two"), tmp_path / "mine.safetensors")
+    panel.fit(order)
+    qtbot.waitUntil(lambda: not panel.is_running)
+    assert panel.face.models.model == Model(str(order.out), "mine.safetensors", f"From {tmp_path}")
+    assert "saved to" in panel.face.status.line.text()
+
+
+def test_a_fit_that_is_cancelled_leaves_the_models_as_they_were(
+    pet_viewer: Any, dock: Any, qtbot: Any, tmp_path: Path
+) -> None:
+    panel = dock(fake_maker(FakeMethod(seconds=0.05)))
+    panel.fit(FitOrder(FakeConfig(), tuple(tmp_path / str(number) for number in range(40)), tmp_path / "model"))
+    qtbot.waitUntil(lambda: panel.face.status.bar.maximum() > 0)
+    panel.cancel()
+    qtbot.waitUntil(lambda: not panel.is_running)
+    assert panel.face.models.model == panel._maker.models[0]
+    assert not (tmp_path / "model").exists()
+
+
+def test_the_form_shows_what_the_chosen_model_was_fitted_with(dock: Any) -> None:
+    fitted = {"fake/one": FakeConfig(folds=9), "other": FakeConfig(folds=2)}
+    panel = dock(fake_maker(fitted_config=fitted.__getitem__))
+    assert panel.face.form.config() == fitted["fake/one"]
+    panel.face.models.add(Model("other", "other"))
+    assert panel.face.form.config() == fitted["other"]
