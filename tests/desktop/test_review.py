@@ -97,7 +97,7 @@ def test_run_writes_beside_an_edited_layer(ran: MethodPanel, review: Review, pet
     painted = edited.data.copy()
     ran.run()
     qtbot.waitUntil(lambda: not ran.is_running)
-    assert names(pet_viewer) == ["PET", "FAKE findings (edited)", "FAKE anomaly, PET", "FAKE findings"]
+    assert names(pet_viewer) == ["PET", "FAKE anomaly, PET", "FAKE findings (edited)", "FAKE findings"]
     np.testing.assert_array_equal(edited.data, painted)
 
 

@@ -99,7 +99,7 @@ class LabelWatch(QObject):
         """Whether the measures follow by themselves."""
         return bool(self.layer.data.size <= AUTOMATIC_VOXELS)
 
-    def rewrite(self, labels: Labels, findings: tuple[Finding, ...], anomaly: AnomalyMap | None = None) -> None:
+    def rewrite(self, labels: Labels, findings: tuple[Finding, ...], anomaly: AnomalyMap) -> None:
         """Show other labels in the layer, which must not be the user's."""
         data, arguments = layers.labels_arguments(labels, self.layer.name, findings)
         self.layer.data = data
@@ -107,7 +107,7 @@ class LabelWatch(QObject):
         self.layer.metadata.update(arguments["metadata"])
         self.labels = self._made = labels
         self.findings = findings
-        self._anomaly = anomaly or self._anomaly
+        self._anomaly = anomaly
 
     def measure(self) -> None:
         """Measure the labels as they are painted now, beside the GUI thread."""

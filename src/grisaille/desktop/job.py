@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from napari.qt.threading import create_worker
+from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QObject, Signal
 
 from grisaille.core.errors import Cancelled, GrisailleError, OutOfMemory
@@ -77,7 +78,9 @@ class Job(QObject):
         self._told_at = 0.0
         self._outcome = Outcome(cancelled=True)
         self._is_running = False
-        self._worker: Any = create_worker(_Named(self._compute, title))
+        # What escapes is shown by napari; raised again on the GUI thread it would end a script.
+        self._worker: Any = create_worker(_Named(self._compute, title), _ignore_errors=True)
+        self._worker.errored.connect(self._on_errored)
         # ``returned`` is not emitted once a worker was asked to quit; ``finished`` always is.
         self._worker.finished.connect(self._on_finished)
         self.run = replace(
@@ -127,9 +130,6 @@ class Job(QObject):
                     f"{self._title}: the computer's memory was not enough; close programs or take a smaller volume"
                 )
             )
-        except Exception as error:
-            self._outcome = Outcome(error=error, seconds=time.monotonic() - started)
-            raise  # napari's worker shows it with its traceback
         self._outcome = replace(outcome, seconds=time.monotonic() - started)
 
     def _tell(self, progress: Progress) -> None:
@@ -137,6 +137,11 @@ class Job(QObject):
         if now - self._told_at >= _TELL_EVERY_S or progress.done in (0, progress.total):
             self._told_at = now
             self.progressed.emit(progress)
+
+    def _on_errored(self, error: Exception) -> None:
+        """An error that is no sentence of ours: napari keeps its traceback for a report."""
+        self._outcome = Outcome(error=error)
+        notification_manager.receive_error(type(error), error, error.__traceback__)
 
     def _on_finished(self) -> None:
         self._is_running = False

@@ -51,10 +51,10 @@ class LabelBook(QObject):
         return self._current
 
     def open(self, result: Result, study: Study) -> None:
-        """Show a new result; the layers of the last one on this study go, unless they are the user's."""
-        if self._shown is not None and self._study is not None and self._study.main is study.main:
-            self._remove(self._shown)
-        self._study = study
+        """Show a new result, in the layers of the last one on this study unless they are the user's or gone."""
+        before, self._study = self._study, study
+        if before is not None and before.main is study.main and self._is_refilled(result, study):
+            return
         self._shown = layers.show(self._viewer, result, study)
         self._follow(self._shown.labels, result)
 
@@ -64,7 +64,8 @@ class LabelBook(QObject):
             return
         made = next((one for one in self._watches if one.layer is self._shown.labels), None)
         if made is not None and not made.is_users:
-            made.rewrite(result.labels, result.findings)
+            made.rewrite(result.labels, result.findings, result.anomaly)
+            made.layer.metadata[layers.PROVENANCE] = result.provenance
             self._current = made
             self.changed.emit()
             return
@@ -99,11 +100,18 @@ class LabelBook(QObject):
         self._viewer.layers.events.removed.disconnect(self._on_removed)
         self._viewer.layers.selection.events.active.disconnect(self._on_selected)
 
-    def _remove(self, shown: layers.Shown) -> None:
-        users = [watch.layer for watch in self._watches if watch.is_users]
-        for layer in (shown.anomaly, shown.labels):
-            if layer in self._viewer.layers and layer not in users:
-                self._viewer.layers.remove(layer)
+    def _is_refilled(self, result: Result, study: Study) -> bool:
+        """Whether the layers of the last result could take this one; how the user dressed them stays."""
+        shown = self._shown
+        if shown is None or shown.anomaly not in self._viewer.layers:
+            return False
+        data, arguments = layers.anomaly_arguments(result, study)
+        if arguments["name"] != shown.anomaly.name or data.shape != shown.anomaly.data.shape:
+            return False
+        shown.anomaly.data = data
+        shown.anomaly.metadata.update(arguments["metadata"])
+        self.write(result)
+        return True
 
     def _follow(self, layer: Any, result: Result) -> None:
         watch = LabelWatch(layer, result.labels, self._study, self._autosave, result.anomaly)

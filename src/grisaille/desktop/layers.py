@@ -249,6 +249,15 @@ def show(viewer: Any, result: Result, study: Study) -> Shown:
     """A result as two new layers: the anomaly scores and the findings, on the study's reference grid."""
     from napari.layers import Image
 
+    data, arguments = anomaly_arguments(result, study)
+    image = viewer.add_layer(Image(data, **arguments))
+    labels = add_labels(viewer, result.labels, result.findings, name=f"{result.provenance.method.upper()} findings")
+    labels.metadata[PROVENANCE] = result.provenance
+    return Shown(image, labels)
+
+
+def anomaly_arguments(result: Result, study: Study) -> tuple[npt.NDArray[Any], dict[str, Any]]:
+    """Data and keyword arguments of the Image layer of a result's scores."""
     anomaly = result.anomaly
     method = result.provenance.method
     name = f"{method.upper()} anomaly, {study.main.name or study.main.modality.key.upper()}"
@@ -256,8 +265,5 @@ def show(viewer: Any, result: Result, study: Study) -> Shown:
     marked = anomaly.scores[result.labels.voxels > 0]
     floor = 0.5 * float(marked.min()) if marked.size else float(np.median(anomaly.scores[anomaly.body]))
     data, arguments = image_arguments(scores, look_of_anomaly(anomaly.scores, floor))
-    image = viewer.add_layer(Image(data, **arguments))
-    labels = add_labels(viewer, result.labels, result.findings, name=f"{method.upper()} findings")
-    for layer in (image, labels):
-        layer.metadata[PROVENANCE] = result.provenance
-    return Shown(image, labels)
+    arguments["metadata"][PROVENANCE] = result.provenance
+    return data, arguments

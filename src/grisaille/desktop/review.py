@@ -44,6 +44,7 @@ class Review(Docked):
         super().__init__(parent)
         self._viewer = viewer
         self._result: Result | None = None
+        self._method: Method | None = None
         self._walk: SliceWalk | None = None
         self._book = LabelBook(viewer)
         self._relabeller = Relabeller(self)
@@ -117,6 +118,11 @@ class Review(Docked):
         return self._result
 
     @property
+    def method(self) -> Method | None:
+        """The method that made it."""
+        return self._method
+
+    @property
     def labels_layer(self) -> Any:
         """The labels layer whose findings the table shows, or None."""
         return self._book.current.layer if self._book.current is not None else None
@@ -125,7 +131,7 @@ class Review(Docked):
         """Show a new result; the layers of the last one on this study go, unless they were painted on."""
         from grisaille.flows.detect import relabel
 
-        self._result = result
+        self._result, self._method = result, method
         self._walk = SliceWalk.along(result.anomaly.grid, result.anomaly.slice_scores.axis)
         self.threshold.set_calibration(result.anomaly.calibration, result.provenance.asked)
         self._book.open(result, study)
