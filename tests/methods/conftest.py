@@ -11,7 +11,7 @@ from grisaille.core.run import Run
 from grisaille.flows.load import find_weights
 from grisaille.methods import catalog
 from grisaille.methods.base import Method
-from grisaille.methods.mvg.config import MvgConfig, Preset
+from grisaille.methods.mvg.config import MvgConfig, Numerics, Preset
 from grisaille.weights.store import WeightsFile
 from phantoms import SMALL, small_cohort
 
@@ -20,6 +20,10 @@ RUN = Run(device="cpu", threads=1)
 CONFIGS: dict[str, tuple[str, Config]] = {
     "mvg volume": ("mvg", MvgConfig(spacing_mm=4.0, step_mm=10.0, levels=(2, 3))),
     "mvg rippel2020": ("mvg", MvgConfig(preset=Preset.RIPPEL2020, input_size=96)),
+    "mvg rippel2020, published arithmetic": (
+        "mvg",
+        MvgConfig(preset=Preset.RIPPEL2020, input_size=96, numerics=Numerics.REFERENCE, levels=(2, 4)),
+    ),
     "mvg padim": ("mvg", MvgConfig(preset=Preset.PADIM, spacing_mm=4.0, step_mm=10.0, levels=(3,))),
 }
 

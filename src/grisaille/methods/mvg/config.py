@@ -33,7 +33,7 @@ class Numerics(StrEnum):
     REFERENCE = "reference"
 
 
-_PRESET_LEVELS = {Preset.VOLUME: (2, 3, 4, 5), Preset.RIPPEL2020: LEVELS, Preset.PADIM: (2, 3, 4)}
+_PRESET_LEVELS = {Preset.VOLUME: (3,), Preset.RIPPEL2020: LEVELS, Preset.PADIM: (2, 3, 4)}
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class MvgConfig(Config):
     spacing_mm: float = knob(2.0, "Pixel size of a slice (volume, padim)", low=0.5, high=10.0, unit="mm", advanced=True)
     step_mm: float = knob(4.0, "Distance of the slices (volume, padim)", low=0.5, high=20.0, unit="mm", advanced=True)
     ct_windows: tuple[float, ...] = knob(
-        (-1100.0, -300.0, -160.0, 240.0, 0.0, 700.0),
+        (-160.0, 240.0),
         "Low and high HU of one window, or of three, a colour channel each",
         advanced=True,
     )
@@ -83,7 +83,7 @@ class MvgConfig(Config):
         Numerics.EXACT, "Arithmetic of rippel2020: exact, or reference for the published float32", advanced=True
     )
     node_mm: float = knob(
-        40.0,
+        20.0,
         "Distance of the nodes between which healthy means are interpolated",
         low=10.0,
         high=200.0,
@@ -91,17 +91,18 @@ class MvgConfig(Config):
         advanced=True,
     )
     stiffness: float = knob(
-        20.0, "Patches that smoothness between neighbouring nodes weighs as much as", low=0.0, high=1e6, advanced=True
+        8.0, "Patches that smoothness between neighbouring nodes weighs as much as", low=0.0, high=1e6, advanced=True
     )
     folds: int = knob(10, "Parts that patients are left out in to measure the promise", low=2, high=100, advanced=True)
-    keep_patients: bool = knob(
-        False, "Keep the sums of each patient, so that one can be removed; the file grows", advanced=True
-    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for modality in Modality:
             self.windows(modality)
+        if self.numerics is Numerics.REFERENCE and (
+            self.preset is not Preset.RIPPEL2020 or self.reduction is not Reduction.NONE
+        ):
+            raise ConfigError("numerics reference belongs to the preset rippel2020 without reduction")
         if self.preset is not Preset.RIPPEL2020 and self.reduction is not Reduction.NONE:
             raise ConfigError(
                 f"reduction {self.reduction.value} belongs to the preset rippel2020; this is {self.preset.value}"

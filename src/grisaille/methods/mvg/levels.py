@@ -196,6 +196,54 @@ class PooledRule:
         return PooledModel(Gaussian(arrays["mean"], arrays["factor"], arrays.get("directions")))
 
 
+@dataclass(frozen=True, eq=False)
+class Bag:
+    """Rows kept as they are, for arithmetic that needs them all at once."""
+
+    parts: tuple[Rows, ...]
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(self.parts + other.parts)
+
+    def __sub__(self, other: Self) -> Self:
+        gone = {id(part) for part in other.parts}
+        return type(self)(tuple(part for part in self.parts if id(part) not in gone))
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceModel:
+    """The published arithmetic: float32, and a pseudo-inverse that drops the smallest directions."""
+
+    mean: Rows
+    precision: Rows
+
+    def distances(self, rows: Rows, places: Array) -> Array:
+        offsets = rows - self.mean
+        squared = np.einsum("im,mn,in->i", offsets, self.precision, offsets)
+        return np.asarray(np.sqrt(np.maximum(squared, 0)), dtype=np.float64)
+
+    def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
+        return {"mean": self.mean, "precision": self.precision}
+
+
+@dataclass(frozen=True)
+class ReferenceRule:
+    """Makes a ``ReferenceModel`` with scikit-learn's calls on float32; memory grows with the slices."""
+
+    def sums(self, rows: Rows, places: Array) -> Bag:
+        return Bag((rows,))
+
+    def model(self, sums: Bag) -> ReferenceModel:
+        from sklearn.covariance import LedoitWolf
+
+        rows = np.concatenate(sums.parts)
+        precision = LedoitWolf().fit(rows).precision_
+        return ReferenceModel(rows.mean(axis=0), np.asarray(precision, dtype=np.float32))
+
+    def load(self, arrays: Mapping[str, npt.NDArray[Any]]) -> ReferenceModel:
+        return ReferenceModel(arrays["mean"], arrays["precision"])
+
+
 def nearest_nodes(lattice: Lattice, places: Array) -> npt.NDArray[np.int32]:
     """(n, 3) places to the (n,) numbers of the nodes next to them."""
     weights: sparse.csr_array = lattice.weights(places)

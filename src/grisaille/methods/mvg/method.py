@@ -125,6 +125,8 @@ class MVG:
             counts = self._left_out_counts(maps, cases, spool, run)
         return replace(
             self,
+            # Written out, so that a file keeps its meaning when a preset's own levels change.
+            config=replace(self.config, levels=self.config.taps),
             models={key: one.model for key, one in learned.items()},
             canaries={key: canary(self.recipe, self.backbone, _modality(key), run) for key in learned},
             calibrations={key: calibration(part, CalibrationSource.PATIENTS) for key, part in counts.items()},

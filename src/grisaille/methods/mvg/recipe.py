@@ -12,10 +12,10 @@ import numpy.typing as npt
 from grisaille.core.grid import Grid
 from grisaille.core.run import Run
 from grisaille.core.volume import Volume
-from grisaille.methods.mvg.config import MvgConfig, Preset
+from grisaille.methods.mvg.config import MvgConfig, Numerics, Preset
 from grisaille.methods.mvg.features import LevelPatches, Maps, patch_features, patches_of, pooled_features, strides
 from grisaille.methods.mvg.lattice import Lattice
-from grisaille.methods.mvg.levels import CellRule, FieldRule, LevelRule, PooledRule
+from grisaille.methods.mvg.levels import CellRule, FieldRule, LevelRule, PooledRule, ReferenceRule
 from grisaille.methods.mvg.slices import SliceStack, letterboxed, native
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ class Recipe:
             return FieldRule(lattice, self.config.stiffness)
         if self.config.preset is Preset.PADIM:
             return CellRule(lattice)
+        if self.config.numerics is Numerics.REFERENCE:
+            return ReferenceRule()
         return PooledRule(self.config.reduction, self.config.share)
 
     def scale_lattice(self, lattice: Lattice) -> Lattice | None:
