@@ -11,7 +11,7 @@ import pytest
 
 from grisaille.core.errors import DamagedWeights, MissingWeights
 from grisaille.weights import store
-from grisaille.weights.card import Card, CardKind
+from grisaille.weights.card import Card, CardKind, cards
 from grisaille.weights.store import cache_folder, find, sha256_of
 
 CONTENT = b"weights" * 1000
@@ -243,3 +243,15 @@ def test_the_default_weights_are_found_without_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db", "False"]
+
+
+def test_folders_given_are_looked_through_before_the_variable_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = cards()["efficientnet-b0"]
+    for name in ("given", "variable"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / known.file).write_bytes(name.encode())
+    monkeypatch.setenv(store.FOLDERS_VARIABLE, str(tmp_path / "variable"))
+    assert find(known.name, look_in=(tmp_path / "given",)).path.parent.name == "given"
+    assert find(known.name).path.parent.name == "variable"

@@ -6,10 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grisaille.core.config import Config, knobs
 from grisaille.core.run import Run
+from grisaille.desktop.settings import preferences
 from grisaille.methods.base import Method
+
+if TYPE_CHECKING:
+    from grisaille.flows.load import WeightsFolders
 
 
 @dataclass(frozen=True)
@@ -93,11 +98,22 @@ def _load(ref: str, config: Config) -> Method:
 
     changeable = {knob.name for knob in knobs(type(config)) if knob.after_fit}
     settings = {key: value for key, value in config.to_mapping().items() if key in changeable}
-    return load_method(ref, settings=settings)
+    return load_method(ref, settings=settings, folders=_folders())
 
 
 def _fit(name: str, config: Config, folders: Sequence[Path], out: Path, run: Run) -> Method:
     from grisaille.flows.cases import healthy_cases
+    from grisaille.flows.load import find_weights
     from grisaille.flows.train import train
 
-    return train(name, healthy_cases(folders, run=run), out=out, config=config, run=run)
+    files = find_weights(name, config, folders=_folders())
+    return train(name, healthy_cases(folders, run=run), out=out, config=config, files=files, run=run)
+
+
+def _folders() -> WeightsFolders:
+    """Those of the preferences."""
+    from grisaille.flows.load import WeightsFolders
+
+    chosen = preferences()
+    look_in = () if chosen.weights_folder is None else (chosen.weights_folder,)
+    return WeightsFolders(look_in, chosen.cache_folder)

@@ -18,7 +18,7 @@ from grisaille.desktop.ink import Ink
 from grisaille.desktop.job import Job, Outcome
 
 _STEPS = 400
-_MOST = {Per.SCAN: 100.0, Per.VOXEL: 0.1, Per.SHARE: 0.2}
+_MOST = {Per.SCAN: 20.0, Per.VOXEL: 0.1, Per.SHARE: 0.2}
 _LEAST = {Per.SCAN: 0.01, Per.VOXEL: 1e-7, Per.SHARE: 1e-6}
 _START = {Per.SCAN: 1.0, Per.VOXEL: 1e-3, Per.SHARE: 2e-3}
 _WORDS = {

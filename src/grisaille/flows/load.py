@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,24 @@ from grisaille.weights.card import CardKind, cards
 from grisaille.weights.store import WeightsFile, find
 
 
+@dataclass(frozen=True)
+class WeightsFolders:
+    """Folders to look through first, and where downloads are kept; the user's cache folder if None."""
+
+    look_in: tuple[Path, ...] = ()
+    kept_in: Path | None = None
+
+
+USUAL_FOLDERS = WeightsFolders()
+
+
 def load_method(
     ref: str | Path,
     *,
     weights: str | Path | None = None,
     allow_download: bool = False,
     settings: Mapping[str, Any] | None = None,
+    folders: WeightsFolders = USUAL_FOLDERS,
 ) -> Method:
     """A fitted method.
 
@@ -35,6 +48,8 @@ def load_method(
         Whether the hub may be asked for a backbone that is nowhere on this machine.
     settings
         Knobs to change, of those that may be changed after the fit.
+    folders
+        Where backbones are looked for and kept besides the usual places.
 
     Raises
     ------
@@ -50,7 +65,7 @@ def load_method(
     name = _method_name(bundle, model.path)
     fitted = catalog.config_class(name).from_mapping(bundle.header["config"])
     config = _changed(fitted, settings or {})
-    files = find_weights(name, config, weights=weights, allow_download=allow_download)
+    files = find_weights(name, config, weights=weights, allow_download=allow_download, folders=folders)
     bundle = Bundle(bundle.arrays, {**bundle.header, "config": config.to_mapping()})
     return catalog.method_class(name).from_state(bundle, {**files, model.name: model})
 
@@ -89,7 +104,12 @@ def method_name(ref: str | Path) -> str:
 
 
 def find_weights(
-    name: str, config: Config, *, weights: str | Path | None = None, allow_download: bool = False
+    name: str,
+    config: Config,
+    *,
+    weights: str | Path | None = None,
+    allow_download: bool = False,
+    folders: WeightsFolders = USUAL_FOLDERS,
 ) -> dict[str, WeightsFile]:
     """The files that the method ``name`` needs with these settings, by card.
 
@@ -101,7 +121,10 @@ def find_weights(
         raise ConfigError(
             f"one weights file was given, but {name} needs {needs}; put them where GRISAILLE_WEIGHTS says"
         )
-    return {card: find(card, path=weights, allow_download=allow_download) for card in wanted}
+    return {
+        card: find(card, path=weights, allow_download=allow_download, folder=folders.kept_in, look_in=folders.look_in)
+        for card in wanted
+    }
 
 
 def _method_name(bundle: Bundle, path: Path) -> str:

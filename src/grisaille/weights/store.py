@@ -1,6 +1,6 @@
 """Where weights files are found: on this machine first, on the hub only when allowed.
 
-Order: the path given, the folders of ``GRISAILLE_WEIGHTS``, the files shipped with
+Order: the path given, the folders given, those of ``GRISAILLE_WEIGHTS``, the files shipped with
 grisaille, an installed package, the folder chosen by the user or the cache, the hub.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,6 +43,7 @@ def find(
     path: str | Path | None = None,
     allow_download: bool = False,
     folder: str | Path | None = None,
+    look_in: Sequence[str | Path] = (),
 ) -> WeightsFile:
     """The file of the card ``name``, its hash checked.
 
@@ -56,6 +57,8 @@ def find(
         Whether the hub may be asked when the file is nowhere on this machine.
     folder
         Where downloads are kept; the user's cache folder by default.
+    look_in
+        Folders to look through before any other.
 
     Raises
     ------
@@ -75,7 +78,7 @@ def find(
             f"no weights are called {name!r}; known are {', '.join(cards())}; or give the path of a file"
         )
     kept = Path(folder).expanduser() if folder is not None else cache_folder()
-    places = tuple(_places(card, kept))
+    places = tuple(_places(card, kept, look_in))
     for place in places:
         if place.is_file():
             return _checked(name, place, card)
@@ -100,9 +103,9 @@ def cache_folder() -> Path:
     return platformdirs.user_cache_path("grisaille", appauthor=False) / "weights"
 
 
-def _places(card: Card, kept: Path) -> Iterator[Path]:
+def _places(card: Card, kept: Path, look_in: Sequence[str | Path]) -> Iterator[Path]:
     """Every path the file may lie at, in the order of this module's first lines."""
-    for folder in filter(None, os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)):
+    for folder in (*look_in, *filter(None, os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep))):
         yield from _in_folder(card, Path(folder).expanduser())
     yield _SHIPPED / card.file
     if card.package:

@@ -1,0 +1,331 @@
+"""How the viewer feels: start, a run, cancelling it, the slider, and a brush stroke.
+
+    python benchmarks/desktop_responsiveness.py [--model REF] [--sample NAME] [--device cpu]
+
+Measured on a real window (under Xvfb where there is no display):
+
+- plugin discovery by npe2 with and without grisaille, and the heavy packages present after the
+  panel was opened;
+- the longest time between two turns of the event loop while MVG scores a sample, apart from the
+  first import of the AI stack, and the time from Cancel to the end of the run;
+- from a move of the threshold slider to new labels, table and curve, on the sample's PET and on
+  a whole-body PET grid of 267 x 128 x 128 voxels;
+- from the end of a brush stroke to the measured table.
+
+The asked figures stand beside. Writes ``results/desktop_responsiveness.{json,md}``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+HEAVY = ("torch", "torchvision", "monai", "open_clip", "timm", "SimpleITK")
+WHOLE_BODY = (267, 128, 128)
+_TICK_MS = 2
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table."""
+
+    what: str
+    seen: str
+    asked: str = ""
+
+
+class Heart:
+    """Beats with the event loop; the longest pause between two beats is how long the screen stood still."""
+
+    def __init__(self) -> None:
+        from qtpy.QtCore import Qt, QTimer
+
+        self.longest_s = 0.0
+        self._last = time.perf_counter()
+        self._timer = QTimer()
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.setInterval(_TICK_MS)
+        self._timer.timeout.connect(self._beat)
+        self._timer.start()
+
+    def restart(self) -> None:
+        self.longest_s, self._last = 0.0, time.perf_counter()
+
+    def _beat(self) -> None:
+        now = time.perf_counter()
+        self.longest_s, self._last = max(self.longest_s, now - self._last), now
+
+
+def discovery() -> list[Figure]:
+    """In processes of their own, as a start of napari is."""
+    program = """
+import json, time
+from npe2 import PluginManager
+manager = PluginManager()
+started = time.perf_counter()
+manager.discover()
+seconds = time.perf_counter() - started
+print(json.dumps([seconds, [one.name for one in manager.iter_manifests()]]))
+"""
+    seen: dict[bool, list[float]] = {True: [], False: []}
+    names: list[str] = []
+    for _ in range(7):
+        for is_there in (True, False):
+            code = program if is_there else program.replace("manager = PluginManager()", _WITHOUT)
+            seconds, found = json.loads(_ask(code))
+            seen[is_there].append(seconds)
+            names = found if is_there else names
+    with_it, without = (1000 * statistics.median(seen[one]) for one in (True, False))
+    return [
+        Figure("plugins found", ", ".join(names)),
+        Figure("discovery with grisaille, median of 7", f"{with_it:.1f} ms"),
+        Figure("discovery without it", f"{without:.1f} ms"),
+        Figure("what grisaille adds", f"{with_it - without:.1f} ms", "< 25 ms"),
+    ]
+
+
+_WITHOUT = """
+from importlib import metadata
+_all = metadata.distributions
+metadata.distributions = lambda **how: (one for one in _all(**how) if one.metadata["Name"] != "napari-grisaille")
+manager = PluginManager()
+"""
+
+
+def start() -> list[Figure]:
+    """A viewer with the panel opened, and what it loaded."""
+    program = f"""
+import json, sys, time
+import napari
+viewer = napari.Viewer()
+started = time.perf_counter()
+from grisaille.desktop.contributions import MVG
+viewer.window.add_dock_widget(MVG(viewer), name="MVG")
+seconds = time.perf_counter() - started
+print(json.dumps([seconds, [name for name in {HEAVY} if name in sys.modules]]))
+"""
+    seconds, loaded = json.loads(_ask(program))
+    return [
+        Figure("opening the panel", f"{1000 * seconds:.0f} ms"),
+        Figure("heavy packages loaded by then", ", ".join(loaded) or "none", "none"),
+    ]
+
+
+def in_the_window(model: str, sample: str, device: str) -> list[Figure]:
+    """Everything that is measured in one window."""
+    import napari
+
+    from grisaille.desktop import layers
+    from grisaille.desktop.contributions import MVG
+    from grisaille.desktop.maker import Model
+    from grisaille.flows import samples
+
+    viewer = napari.Viewer()
+    viewer.window.resize(1500, 950)
+    study = samples.study(sample)
+    layers.add_study(viewer, study)
+    panel = MVG(viewer)
+    panel.face.models.add(Model(model, model))
+    panel.face.device.setCurrentText(device)
+    viewer.window.add_dock_widget(panel, name="MVG", area="right")
+    heart = Heart()
+    _turn(0.5)
+    figures = [*first_import(heart), *a_run(panel, heart), *cancelling(panel)]
+    figures += [*slider(viewer, f"{sample}, {study.reference}"), *stroke(viewer)]
+    figures += whole_body(viewer)
+    viewer.close()
+    return figures
+
+
+def first_import(heart: Heart) -> list[Figure]:
+    """The AI stack, imported on a worker thread: the one long pause, as imports hold Python's lock."""
+    from grisaille.core.run import Run
+    from grisaille.desktop.job import Job
+
+    job = Job(Run(), "import", ("torch", "torchvision", "timm"))
+    heart.restart()
+    started = time.perf_counter()
+    job.start(lambda run: None)
+    _wait(lambda: not job.is_running)
+    return [
+        Figure("first import of the AI stack", f"{time.perf_counter() - started:.1f} s"),
+        Figure("longest pause of the event loop during it", f"{1000 * heart.longest_s:.0f} ms"),
+    ]
+
+
+def a_run(panel: Any, heart: Heart) -> list[Figure]:
+    """The whole of a run, with the result put on the screen measured apart."""
+    pauses: list[float] = []
+
+    def done(_: object) -> None:
+        pauses.append(heart.longest_s)
+        heart.restart()
+
+    heart.restart()
+    started = time.perf_counter()
+    panel.run()
+    panel._job.finished.disconnect(panel._on_finished)
+    panel._job.finished.connect(done)
+    panel._job.finished.connect(panel._on_finished)
+    _wait(lambda: not panel.is_running)
+    _turn(0.3)
+    if not panel.has_result:
+        raise SystemExit(f"the run failed: {panel.face.status.line.text()}")
+    return [
+        Figure("a run", f"{time.perf_counter() - started:.1f} s; {panel.face.status.line.text()}"),
+        Figure("longest pause of the event loop during it", f"{1000 * pauses[0]:.0f} ms", "< 100 ms"),
+        Figure("longest pause while its result is drawn", f"{1000 * heart.longest_s:.0f} ms"),
+    ]
+
+
+def cancelling(panel: Any) -> list[Figure]:
+    """Cancel in the middle of scoring, five times."""
+    seconds = []
+    bar = panel.face.status.bar
+    for share in (0.02, 0.05, 0.1, 0.15, 0.2):
+        panel.run()
+        _wait(lambda share=share: bar.maximum() > 8 and bar.value() >= share * bar.maximum())
+        started = time.perf_counter()
+        panel.cancel()
+        _wait(lambda: not panel.is_running)
+        seconds.append(time.perf_counter() - started)
+    return [Figure("from Cancel to the end, longest of 5", f"{1000 * max(seconds):.0f} ms", "< 500 ms")]
+
+
+def slider(viewer: Any, where: str) -> list[Figure]:
+    """Each position of the slider from end to end, and back by the mouse's leaps."""
+    from grisaille.desktop.review import review_of
+
+    review = review_of(viewer)
+    seconds, most = [], 0
+    for step in [*range(0, 401, 20), 300, 40, 200, 0, 120]:
+        told: list[object] = []
+        review._relabeller.relabelled.connect(told.append)
+        started = time.perf_counter()
+        review.threshold._slider.setValue(step)
+        _wait(lambda told=told: bool(told))
+        seconds.append(time.perf_counter() - started)
+        most = max(most, len(review.table.findings))
+        review._relabeller.relabelled.disconnect(told.append)
+        _turn(0.1)
+    middle, longest = 1000 * statistics.median(seconds), 1000 * max(seconds)
+    seen = f"median {middle:.0f} ms, longest {longest:.0f} ms (up to {most} findings)"
+    return [Figure(f"slider to labels, table and curve: {where}", seen, "< 100 ms")]
+
+
+def stroke(viewer: Any) -> list[Figure]:
+    """From the end of a stroke to the measured table."""
+    import numpy as np
+
+    from grisaille.desktop.review import review_of
+
+    review = review_of(viewer)
+    layer = review.labels_layer
+    middle = np.asarray(layer.data.shape) // 2
+    ball = np.argwhere(np.ones((1, 7, 7))) + middle - (0, 3, 3)
+    layer.data_setitem(tuple(ball.T), 999)
+    started = time.perf_counter()
+    _wait(lambda: any(one.edited for one in review.table.findings))
+    return [Figure("from a stroke to the measured table", f"{time.perf_counter() - started:.2f} s", "< 1 s")]
+
+
+def whole_body(viewer: Any) -> list[Figure]:
+    """The slider on a whole-body PET grid, by scores of smooth noise so that many findings come and go."""
+    import numpy as np
+    from scipy import ndimage
+
+    from grisaille.core.anomaly import BODY, AnomalyMap, SliceScores
+    from grisaille.core.calibration import Per
+    from grisaille.core.grid import Axis, Grid
+    from grisaille.core.study import Study
+    from grisaille.core.volume import Modality, Unit, Volume
+    from grisaille.desktop import layers
+    from grisaille.desktop.review import review_of
+    from grisaille.flows.detect import relabel
+
+    review = review_of(viewer)
+    last, method = review.result, review.method
+    viewer.layers.clear()
+    grid = Grid.from_spacing(WHOLE_BODY, (3.27, 4.69, 4.69))
+    noise = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=WHOLE_BODY), 3).astype(np.float32)
+    top = float(last.anomaly.calibration.cuts[-1])
+    scores = np.clip(noise / noise.max() * 1.5 * top, 0, None)
+    pet = Volume(np.abs(noise) * 20, grid, Modality.PET, Unit.SUVBW, name="PET")
+    study = Study.of(pet)
+    body = pet.with_voxels(np.ones(WHOLE_BODY, np.uint8))
+    anomaly = AnomalyMap(
+        scores, SliceScores(Axis.AXIAL, scores.max(axis=(1, 2))), grid, last.anomaly.calibration, extras={BODY: body}
+    )
+    result = relabel(type(last)(anomaly, last.labels, (), last.provenance), study, method, 1.0, Per.SCAN)
+    layers.add_study(viewer, study)
+    review.show_result(result, study, method)
+    _turn(0.5)
+    return [*slider(viewer, f"whole body, {grid}"), *stroke(viewer)]
+
+
+def _ask(program: str) -> str:
+    """The last line that ``program`` prints, from a Python of its own."""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    if ended.returncode:
+        raise SystemExit(ended.stderr)
+    return ended.stdout.splitlines()[-1]
+
+
+def _turn(seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    _wait(lambda: time.perf_counter() >= end)
+
+
+def _wait(condition: Callable[[], bool], timeout_s: float = 900) -> None:
+    """Run Qt's own event loop, as a viewer does, until ``condition`` holds."""
+    from qtpy.QtCore import QEventLoop, QTimer
+
+    loop, poll, end = QEventLoop(), QTimer(), time.perf_counter() + timeout_s
+    poll.setInterval(_TICK_MS)
+    poll.timeout.connect(lambda: loop.quit() if condition() or time.perf_counter() > end else None)
+    poll.start()
+    loop.exec()
+    if not condition():
+        raise SystemExit("waited in vain")
+
+
+def table(figures: list[Figure], conditions: str) -> str:
+    """As Markdown."""
+    rows = "\n".join(f"| {one.what} | {one.seen} | {one.asked} |" for one in figures)
+    return f"{conditions}\n\n| what | seen | asked |\n|---|---|---|\n{rows}\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="mvg/phantom")
+    parser.add_argument("--sample", default="petct_lesions_1")
+    parser.add_argument("--device", default="cpu")
+    arguments = parser.parse_args()
+    if sys.platform.startswith("linux") and not os.environ.get("DISPLAY") and shutil.which("xvfb-run"):
+        again = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24", sys.executable, *sys.argv]
+        return subprocess.run(again, check=False).returncode
+    figures = [*discovery(), *start(), *in_the_window(arguments.model, arguments.sample, arguments.device)]
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    conditions = f"{os.cpu_count()} cores{load}; model {arguments.model}, sample {arguments.sample}, {arguments.device}"
+    RESULTS.mkdir(exist_ok=True)
+    text = table(figures, conditions)
+    (RESULTS / "desktop_responsiveness.md").write_text(text, "utf-8")
+    content = {"conditions": conditions, "figures": [asdict(one) for one in figures]}
+    (RESULTS / "desktop_responsiveness.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
