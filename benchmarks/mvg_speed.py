@@ -29,6 +29,7 @@ import torch
 from peers.rippel2020 import PlainRippel2020
 from reporting.tables import markdown, write
 from scipy.stats import spearmanr
+from threadpoolctl import threadpool_limits
 
 from grisaille.core.run import Run
 from grisaille.core.study import Case, Study
@@ -174,6 +175,7 @@ def volume_preset(train: list[Volume], test: Volume, rounds: int) -> dict[str, A
     return fastest(scores).row(BackboneName.LITE0)
 
 
+@threadpool_limits.wrap(limits=1)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=43, help="of the phantoms")
