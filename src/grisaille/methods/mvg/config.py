@@ -94,6 +94,12 @@ class MvgConfig(Config):
         8.0, "Patches that smoothness between neighbouring nodes weighs as much as", low=0.0, high=1e6, advanced=True
     )
     folds: int = knob(10, "Parts that patients are left out in to measure the promise", low=2, high=100, advanced=True)
+    keep_patients: bool = knob(
+        False,
+        "Keep each patient's pseudonym and slice features in the model (rippel2020), to merge it or take a patient "
+        "out; protect such a file as you would the images",
+        advanced=True,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -107,6 +113,8 @@ class MvgConfig(Config):
             raise ConfigError(
                 f"reduction {self.reduction.value} belongs to the preset rippel2020; this is {self.preset.value}"
             )
+        if self.keep_patients and self.preset is not Preset.RIPPEL2020:
+            raise ConfigError(f"keep_patients belongs to the preset rippel2020; this is {self.preset.value}")
 
     @property
     def taps(self) -> tuple[int, ...]:

@@ -171,6 +171,11 @@ class PooledModel:
 
     gaussian: Gaussian
 
+    @property
+    def degrees(self) -> int:
+        """Directions kept."""
+        return self.gaussian.degrees
+
     def distances(self, rows: Rows, places: Array) -> Array:
         return self.gaussian.distances(rows)
 
@@ -216,6 +221,11 @@ class ReferenceModel:
 
     mean: Rows
     precision: Rows
+
+    @property
+    def degrees(self) -> int:
+        """Directions that the published arithmetic counts, the dropped ones too."""
+        return len(self.mean)
 
     def distances(self, rows: Rows, places: Array) -> Array:
         offsets = rows - self.mean

@@ -25,10 +25,14 @@ from grisaille.imaging.body import body_mask
 from grisaille.imaging.findings import label_above
 from grisaille.imaging.resample import resample_array
 from grisaille.methods.mvg.canary import Features, canary, require_same
+from grisaille.methods.mvg.chi_square import published_thresholds
 from grisaille.methods.mvg.config import MvgConfig
-from grisaille.methods.mvg.fitting import Learned, learn
+from grisaille.methods.mvg.fitting import learn
+from grisaille.methods.mvg.kept import KeptScan
+from grisaille.methods.mvg.left_out import LeftOut, left_out_counts, subsets
 from grisaille.methods.mvg.modality import Known, ModalityModel
 from grisaille.methods.mvg.observation import Observation, observe
+from grisaille.methods.mvg.pooling import merged, without_patient
 from grisaille.methods.mvg.promise import ScanCount, calibration, counting_grid
 from grisaille.methods.mvg.recipe import Recipe
 from grisaille.methods.mvg.scoremap import slice_scores, voxel_scores
@@ -57,6 +61,8 @@ class MVG:
         By the keys that a study has, joined by ``+``: a CT alone keeps another promise than PET/CT.
     patients
         Healthy people it was fitted on.
+    kept
+        Their scans by modality key, where the config asks to keep them.
     """
 
     name: ClassVar[str] = "mvg"
@@ -69,6 +75,7 @@ class MVG:
     canaries: Mapping[str, Features] = field(default_factory=dict)
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
     patients: int = 0
+    kept: Mapping[str, tuple[KeptScan, ...]] = field(default_factory=dict)
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -121,8 +128,13 @@ class MVG:
                 )
                 for key, part in seen.items()
             }
-            maps = {key: _LeftOut(learned[key], seen[key]) for key in seen}
-            counts = self._left_out_counts(maps, cases, spool, run)
+            maps = {key: LeftOut(learned[key], seen[key]) for key in seen}
+            counts = left_out_counts(maps, cases, spool, self.config.smallest_ml, run=run)
+            kept = {
+                key: tuple(KeptScan.of(one, cases[number].patient, spool) for number, one in part)
+                for key, part in seen.items()
+                if self.config.keep_patients
+            }
         return replace(
             self,
             # Written out, so that a file keeps its meaning when a preset's own levels change.
@@ -131,7 +143,50 @@ class MVG:
             canaries={key: canary(self.recipe, self.backbone, _modality(key), run) for key in learned},
             calibrations={key: calibration(part, CalibrationSource.PATIENTS) for key, part in counts.items()},
             patients=len({case.patient for case in cases}),
+            kept=kept,
         )
+
+    def merge(self, other: MVG, run: Run | None = None) -> MVG:
+        """The fit of this model's patients and another site's together, from their kept features.
+
+        It equals the fit of the pooled images with the same ``run.seed``. Neither site's promise
+        holds for it, so it has none until it is calibrated.
+
+        Raises
+        ------
+        ConfigError
+            If the patients were not kept, or settings differ.
+        WeightsMismatch
+            If the backbones differ.
+        InputError
+            If a pseudonym is in both.
+        """
+        return merged(self, other, run or Run())
+
+    def without_patient(self, pseudonym: str, run: Run | None = None) -> MVG:
+        """The fit as if a patient had never been seen; without a promise until it is calibrated.
+
+        Raises
+        ------
+        ConfigError
+            If the patients were not kept.
+        InputError
+            If there is no such patient, or fewer than two would be left.
+        """
+        return without_patient(self, pseudonym, run or Run())
+
+    def chi_square_thresholds(self, sigma: float) -> Mapping[str, Mapping[int, float]]:
+        """The published thresholds on the distance of a slice at each level, by modality key.
+
+        For comparison with the paper only: their real false-positive rates are far from the
+        nominal ones (see ``chi_square``), and ``label`` does not use them.
+
+        Raises
+        ------
+        ConfigError
+            If the preset is another than ``rippel2020``, or ``sigma`` is out of bounds.
+        """
+        return published_thresholds(self.config, self.models, sigma)
 
     def calibrate(self, cases: Sequence[Case], run: Run) -> Self:
         """The promise, measured on healthy cases that it was not fitted on."""
@@ -139,7 +194,7 @@ class MVG:
         for case in cases:
             study = case.load()
             keys = [key for key in study.volumes if key in self.models]
-            for part in _subsets(keys):
+            for part in subsets(keys):
                 one = Study({key: study.volumes[key] for key in part}, study.patient)
                 with Spool() as spool:
                     maps = list(self._maps(one, spool, run))
@@ -237,51 +292,10 @@ class MVG:
                 )
             yield model.scores(seen, spool)
 
-    def _left_out_counts(
-        self, maps: Mapping[str, _LeftOut], cases: Sequence[Case], spool: Spool, run: Run
-    ) -> dict[str, list[ScanCount]]:
-        counts: dict[str, list[ScanCount]] = {}
-        for number in run.track(range(len(cases)), "measuring false positives"):
-            for part in _subsets([key for key in maps if maps[key].has(number)]):
-                reference = next((key for key in (Modality.PET.key, Modality.CT.key) if key in part), part[0])
-                seen = maps[reference].observation(number)
-                grid = counting_grid(seen.grid)
-                body = resample_array(seen.body_mask(spool), seen.grid, grid, nearest=True)
-                scores = voxel_scores((maps[key].map(number) for key in part), body, grid)
-                count = ScanCount.of(scores, body, grid, self.config.smallest_ml, cases[number].patient)
-                counts.setdefault("+".join(part), []).append(count)
-        return counts
-
     def _count(self, maps: Sequence[Known], body: npt.NDArray[np.bool_], main: Volume, patient: str) -> ScanCount:
         grid = counting_grid(main.grid)
         coarse = resample_array(body, main.grid, grid, nearest=True)
         return ScanCount.of(voxel_scores(maps, coarse, grid), coarse, grid, self.config.smallest_ml, patient)
-
-
-@dataclass(frozen=True, eq=False)
-class _LeftOut:
-    """What a learned modality says of the cases it was made of."""
-
-    learned: Learned
-    seen: Sequence[tuple[int, Observation]]
-
-    def has(self, case: int) -> bool:
-        return any(number == case for number, _ in self.seen)
-
-    def place(self, case: int) -> int:
-        return next(place for place, (number, _) in enumerate(self.seen) if number == case)
-
-    def observation(self, case: int) -> Observation:
-        return self.seen[self.place(case)][1]
-
-    def map(self, case: int) -> Known:
-        return self.learned.left_out(self.place(case))
-
-
-def _subsets(keys: Sequence[str]) -> list[tuple[str, ...]]:
-    """Each key alone, then all together."""
-    ordered = sorted(keys)
-    return [(key,) for key in ordered] + ([tuple(ordered)] if len(ordered) > 1 else [])
 
 
 def _share_cut(scores: npt.NDArray[np.float32], share: float) -> float:

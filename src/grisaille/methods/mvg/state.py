@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from grisaille.core.calibration import Calibration
 from grisaille.core.errors import DamagedWeights
+from grisaille.methods.mvg.kept import KeptScan
 from grisaille.methods.mvg.lattice import Lattice
 from grisaille.methods.mvg.modality import ModalityModel
 from grisaille.methods.mvg.position import PositionModel
@@ -36,6 +37,8 @@ def write_state(method: MVG) -> Bundle:
             arrays |= _below(f"{key}/level{number}", level.arrays())
         for number, scale in enumerate(model.scales):
             arrays |= _below(f"{key}/scale{number}", scale.arrays())
+        for number, scan in enumerate(method.kept.get(key, ())):
+            arrays |= _below(f"{key}/kept{number}", scan.arrays())
     for key, promise in method.calibrations.items():
         arrays |= _below(f"calibration/{key}", calibration_arrays(promise))
     header = {
@@ -50,6 +53,7 @@ def write_state(method: MVG) -> Bundle:
             key: {"source": one.source.value, "body_voxels": one.body_voxels, "patients": one.patients}
             for key, one in method.calibrations.items()
         },
+        "kept": {key: [scan.patient for scan in scans] for key, scans in method.kept.items()},
     }
     return Bundle(arrays, header)
 
@@ -70,8 +74,16 @@ def read_state(bundle: Bundle, recipe: Recipe) -> dict[str, Any]:
             for key, about in header["calibrations"].items()
         }
         canaries = {key: bundle.arrays[f"{key}/canary/features"] for key in models}
+        kept = {
+            key: tuple(
+                KeptScan.from_arrays(patient, _part(bundle, f"{key}/kept{number}"))
+                for number, patient in enumerate(patients)
+            )
+            for key, patients in header.get("kept", {}).items()
+        }
         return {
-            "models": models, "canaries": canaries, "calibrations": calibrations, "patients": int(header["patients"]),
+            "models": models, "canaries": canaries, "calibrations": calibrations, "kept": kept,
+            "patients": int(header["patients"]),
         }  # fmt: skip
     except KeyError as error:
         raise DamagedWeights(
