@@ -141,7 +141,8 @@ def in_the_window(model: str, sample: str, device: str) -> list[Figure]:
     viewer.window.add_dock_widget(panel, name="MVG", area="right")
     heart = Heart()
     _turn(0.5)
-    figures = [*first_import(heart), *a_run(panel, heart), *cancelling(panel)]
+    figures = [*first_import(heart), *a_run(panel, heart, "first"), *a_run(panel, heart, "second")]
+    figures += cancelling(panel)
     figures += [*slider(viewer, f"{sample}, {study.reference}"), *stroke(viewer)]
     figures += whole_body(viewer)
     viewer.close()
@@ -164,8 +165,11 @@ def first_import(heart: Heart) -> list[Figure]:
     ]
 
 
-def a_run(panel: Any, heart: Heart) -> list[Figure]:
-    """The whole of a run, with the result put on the screen measured apart."""
+def a_run(panel: Any, heart: Heart, which: str) -> list[Figure]:
+    """The whole of a run, with the result put on the screen measured apart.
+
+    The first one still imports the method itself and what it rests on.
+    """
     pauses: list[float] = []
 
     def done(_: object) -> None:
@@ -183,8 +187,12 @@ def a_run(panel: Any, heart: Heart) -> list[Figure]:
     if not panel.has_result:
         raise SystemExit(f"the run failed: {panel.face.status.line.text()}")
     return [
-        Figure("a run", f"{time.perf_counter() - started:.1f} s; {panel.face.status.line.text()}"),
-        Figure("longest pause of the event loop during it", f"{1000 * pauses[0]:.0f} ms", "< 100 ms"),
+        Figure(f"{which} run", f"{time.perf_counter() - started:.1f} s; {panel.face.status.line.text()}"),
+        Figure(
+            "longest pause of the event loop during it",
+            f"{1000 * pauses[0]:.0f} ms",
+            "< 100 ms" if which == "second" else "",
+        ),
         Figure("longest pause while its result is drawn", f"{1000 * heart.longest_s:.0f} ms"),
     ]
 
@@ -241,7 +249,7 @@ def stroke(viewer: Any) -> list[Figure]:
 
 
 def whole_body(viewer: Any) -> list[Figure]:
-    """The slider on a whole-body PET grid, by scores of smooth noise so that many findings come and go."""
+    """The slider on a whole-body PET grid, by scores of smooth noise so that findings come and go."""
     import numpy as np
     from scipy import ndimage
 
@@ -258,7 +266,7 @@ def whole_body(viewer: Any) -> list[Figure]:
     last, method = review.result, review.method
     viewer.layers.clear()
     grid = Grid.from_spacing(WHOLE_BODY, (3.27, 4.69, 4.69))
-    noise = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=WHOLE_BODY), 3).astype(np.float32)
+    noise = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=WHOLE_BODY), 6).astype(np.float32)
     top = float(last.anomaly.calibration.cuts[-1])
     scores = np.clip(noise / noise.max() * 1.5 * top, 0, None)
     pet = Volume(np.abs(noise) * 20, grid, Modality.PET, Unit.SUVBW, name="PET")

@@ -68,6 +68,20 @@ def test_what_is_above_the_threshold_is_painted_warm(strip: SliceStrip) -> None:
     assert not any(one.green() > 200 and one.red() < 90 for one in beside)
 
 
+def test_the_threshold_is_held_against_the_highest_voxel_of_a_slice(strip: SliceStrip) -> None:
+    means, peaks = np.ones(9, np.float32), np.array([2, 2, 2, 2, 9, 2, 2, 2, 2], np.float32)
+    strip.set_curve(Curve(Axis.AXIAL, means, peaks, cut=4.0))
+    picture = strip.grab().toImage()
+    warm = ink("dark").warm
+
+    def is_warm(index: int) -> bool:
+        colours = [picture.pixelColor(round(strip.x_of(index)), y) for y in range(20, 55)]
+        return sum(abs(one.hue() - warm.hue()) < 12 and one.saturation() > 60 for one in colours) > 10
+
+    assert is_warm(4)
+    assert not is_warm(0)
+
+
 def test_an_empty_strip_says_what_to_do(strip: SliceStrip) -> None:
     strip.set_curve(None)
     assert strip.grab().toImage().pixelColor(0, 0).isValid()

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QVBoxLayout
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QScrollArea, QVBoxLayout
 
 from grisaille.core.calibration import Per
 from grisaille.core.errors import GrisailleError, InputError
@@ -38,8 +39,14 @@ class MethodPanel(Docked):
         self._used: tuple[Any, ...] = ()
         self._has_result = False
         self.face = PanelFace(viewer, maker, preferences().device)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(self.face)
         layout = QVBoxLayout(self)
-        layout.addWidget(self.face)
+        layout.setContentsMargins(4, 4, 0, 4)
+        layout.addWidget(scroll)
         self.setMinimumWidth(320)
         self._wire()
         self._on_model()
@@ -248,4 +255,7 @@ def _where(maker: Maker, run: Run) -> str:
     from grisaille.nn.threads import thread_count
 
     device = resolve_device(run)
-    return f"{describe(device)}, {thread_count(run)} threads" if device.type == "cpu" else describe(device)
+    if device.type != "cpu":
+        return describe(device)
+    count = thread_count(run)
+    return f"{describe(device)}, {count} thread{'' if count == 1 else 's'}"

@@ -44,7 +44,7 @@ class PanelFace(QWidget):
         research = QLabel(RESEARCH_USE)
         research.setWordWrap(True)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setContentsMargins(0, 0, 6, 0)
         layout.setSpacing(8)
         layout.addWidget(self.recovery)
         layout.addWidget(ViewBar(viewer))

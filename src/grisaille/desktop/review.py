@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
+    QMainWindow,
     QPushButton,
     QSplitter,
     QVBoxLayout,
@@ -28,7 +31,7 @@ from grisaille.desktop.findings_table import FindingsTable
 from grisaille.desktop.ink import ink
 from grisaille.desktop.label_book import LabelBook
 from grisaille.desktop.slice_strip import Curve, SliceStrip, Span
-from grisaille.desktop.slices import SliceWalk
+from grisaille.desktop.slices import SliceWalk, slice_peaks
 from grisaille.desktop.threshold import Relabeller, ThresholdControl
 from grisaille.desktop.world import go_to
 from grisaille.methods.base import Method
@@ -46,6 +49,7 @@ class Review(Docked):
         self._result: Result | None = None
         self._method: Method | None = None
         self._walk: SliceWalk | None = None
+        self._peaks: npt.NDArray[np.float32] | None = None
         self._book = LabelBook(viewer)
         self._relabeller = Relabeller(self)
         self.threshold = ThresholdControl(ink(viewer.theme))
@@ -133,6 +137,7 @@ class Review(Docked):
 
         self._result, self._method = result, method
         self._walk = SliceWalk.along(result.anomaly.grid, result.anomaly.slice_scores.axis)
+        self._peaks = slice_peaks(result.anomaly)
         self.threshold.set_calibration(result.anomaly.calibration, result.provenance.asked)
         self._book.open(result, study)
         self._relabeller.set_source(
@@ -179,7 +184,7 @@ class Review(Docked):
         if scores.axis.dimension != 0:
             spans = []
         cut = cut_of(self._result)
-        self.strip.set_curve(Curve(scores.axis, scores.values, cut, spans, self._walk.runs_backwards))
+        self.strip.set_curve(Curve(scores.axis, scores.values, self._peaks, cut, spans, self._walk.runs_backwards))
         self._on_moved()
 
     def _say(self, sentence: str) -> None:
@@ -250,6 +255,9 @@ def review_of(viewer: Any) -> Review:
         return docked
     review = Review(viewer)
     viewer.window.add_dock_widget(review, area="bottom", name=DOCK)
+    window = review.window()
+    if isinstance(window, QMainWindow):  # the panel on the right keeps its height
+        window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
     QTimer.singleShot(0, review.make_room)
     return review
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ _ENDS = {Axis.AXIAL: ("I", "S"), Axis.CORONAL: ("A", "P"), Axis.SAGITTAL: ("R", 
 
 _MARGIN_LEFT, _MARGIN_RIGHT, _MARGIN_TOP, _MARGIN_BOTTOM = 44.0, 16.0, 18.0, 30.0
 _LANE = 7.0
+_HEADROOM = 1.08
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,13 @@ class Span:
 class Curve:
     """What a strip shows: one score a slice along ``axis``.
 
+    ``peaks`` is the highest voxel of each slice, which is what the threshold ``cut`` is held against.
     ``from_last`` draws the last slice on the left, as napari's slider runs over it.
     """
 
     axis: Axis
     values: npt.NDArray[np.float32]
+    peaks: npt.NDArray[np.float32] | None = None
     cut: float | None = None
     spans: Sequence[Span] = ()
     from_last: bool = False
@@ -117,7 +120,8 @@ class SliceStrip(QWidget):
         curve = self._curve
         if curve is None or not curve.values.size:
             return 1.0
-        return max(float(curve.values.max()), curve.cut or 0.0, 1e-6) * 1.08
+        highest = curve.values if curve.peaks is None else curve.peaks
+        return max(float(highest.max()), float(curve.values.max()), curve.cut or 0.0, 1e-6) * _HEADROOM
 
     def _y_of(self, score: float) -> float:
         frame = self._frame()
@@ -164,7 +168,11 @@ class SliceStrip(QWidget):
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "Run a method to see the score of every slice")
             return
         self._paint_scale(painter, self._curve)
-        self._paint_curve(painter, self._curve)
+        if self._curve.peaks is None:
+            self._paint_area(painter, self._curve, self._curve.values)
+        else:
+            self._paint_area(painter, self._curve, self._curve.peaks, is_thin=True)
+            self._paint_area(painter, replace(self._curve, cut=None), self._curve.values)
         self._paint_spans(painter, self._curve)
         if self._curve.cut is not None:
             self._paint_cut(painter, self._curve.cut)
@@ -185,8 +193,9 @@ class SliceStrip(QWidget):
         painter.drawText(below, Qt.AlignmentFlag.AlignLeft, left)
         painter.drawText(below, Qt.AlignmentFlag.AlignRight, right)
         painter.setPen(self._ink.faint)
-        painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, f"{curve.values.size} {curve.axis.value} slices")
-        for score in (0.0, float(curve.values.max())):
+        legend = "" if curve.peaks is None else "     area: slice score     line: highest voxel"
+        painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, f"{curve.values.size} {curve.axis.value} slices{legend}")
+        for score in (0.0, self._top() / _HEADROOM):
             if score == 0.0 or curve.cut is None or abs(self._y_of(score) - self._y_of(curve.cut)) > 12:
                 self._paint_tick(painter, score, self._ink.faint)
 
@@ -196,10 +205,13 @@ class SliceStrip(QWidget):
         box = QRectF(0, y - 8, _MARGIN_LEFT - 6, 16)
         painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, f"{score:.3g}")
 
-    def _paint_curve(self, painter: QPainter, curve: Curve) -> None:
+    def _paint_area(
+        self, painter: QPainter, curve: Curve, values: npt.NDArray[np.float32], *, is_thin: bool = False
+    ) -> None:
+        """A line over ``values``, filled, warm above the threshold; a thin one is filled there only."""
         frame = self._frame()
         order = range(curve.values.size - 1, -1, -1) if curve.from_last else range(curve.values.size)
-        points = [QPointF(self.x_of(index), self._y_of(float(curve.values[index]))) for index in order]
+        points = [QPointF(self.x_of(index), self._y_of(float(values[index]))) for index in order]
         area = QPainterPath()
         ground = [QPointF(points[-1].x(), frame.bottom()), QPointF(points[0].x(), frame.bottom())]
         area.addPolygon(QPolygonF(points + ground))
@@ -213,11 +225,22 @@ class SliceStrip(QWidget):
         for part, colour in parts:
             painter.save()
             painter.setClipRect(part)
-            fill = QLinearGradient(frame.topLeft(), frame.bottomLeft())
-            fill.setColorAt(0.0, _faded(colour, 150))
-            fill.setColorAt(1.0, _faded(colour, 30))
-            painter.fillPath(area, fill)
-            painter.setPen(QPen(colour, 1.6, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin))
+            is_warm = colour is self._ink.warm
+            if is_warm or not is_thin:
+                fill = QLinearGradient(frame.topLeft(), frame.bottomLeft())
+                fill.setColorAt(0.0, _faded(colour, 150))
+                fill.setColorAt(1.0, _faded(colour, 30))
+                painter.fillPath(area, fill)
+            line = _faded(colour, 255 if is_warm or not is_thin else 140)
+            painter.setPen(
+                QPen(
+                    line,
+                    1.0 if is_thin else 1.6,
+                    Qt.PenStyle.SolidLine,
+                    Qt.PenCapStyle.RoundCap,
+                    Qt.PenJoinStyle.RoundJoin,
+                )
+            )
             painter.drawPolyline(QPolygonF(points))
             painter.restore()
 
@@ -255,6 +278,8 @@ class SliceStrip(QWidget):
         if index is None or not 0 <= index < curve.values.size:
             return
         text = f"slice {index}   score {float(curve.values[index]):.3g}"
+        if curve.peaks is not None:
+            text += f"   highest voxel {float(curve.peaks[index]):.3g}"
         width = painter.fontMetrics().horizontalAdvance(text) + 8
         frame = self._frame()
         left = float(np.clip(self.x_of(index) - width / 2, frame.left(), max(frame.left(), frame.right() - width)))

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from grisaille.core.anomaly import AnomalyMap
 from grisaille.core.grid import Axis, Grid
 from grisaille.desktop.world import world_from_lps
 
@@ -51,3 +53,10 @@ class SliceWalk:
 
     def _viewer_axis(self, viewer: Any) -> int:
         return int(viewer.dims.ndim) - 3 + self.axis.dimension
+
+
+def slice_peaks(anomaly: AnomalyMap) -> npt.NDArray[np.float32]:
+    """(n,) highest voxel score of each slice along the axis of the slice scores."""
+    others = tuple(axis for axis in range(3) if axis != anomaly.slice_scores.axis.dimension)
+    peaks: npt.NDArray[np.float32] = anomaly.scores.max(axis=others)
+    return peaks
