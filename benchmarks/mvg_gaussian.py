@@ -148,7 +148,7 @@ def made_up_backbone() -> Backbone:
 
 
 def made_up_cases(slices: int) -> list[Case]:
-    """Elliptic cylinders with noise, 100 slices each, made when they are loaded."""
+    """Elliptic cylinders as wide as a torso, 100 slices each, made when they are loaded."""
     numbers = range(slices // CASE_SLICES)
     return [Case(lambda number=number: cylinder(number), f"cylinder-{number}") for number in numbers]
 
@@ -160,7 +160,7 @@ def cylinder(number: int) -> Study:
     inside = ((y - 11.5) / 8) ** 2 + ((x - 15.5) / 11) ** 2 < taper
     soft = 40 + 60 * np.sin(z / 9 + x / 5) + random.normal(0, 20, inside.shape)
     voxels = np.where(inside, soft, -1000).astype(np.float32)
-    grid = Grid.from_spacing(voxels.shape, (4.0, 8.0, 8.0))
+    grid = Grid.from_spacing(voxels.shape, (4.0, 14.0, 17.0))
     return Study.of(Volume(voxels, grid, Modality.CT, Unit.HU, "cylinder"), patient=f"cylinder-{number}")
 
 
