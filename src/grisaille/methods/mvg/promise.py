@@ -57,7 +57,7 @@ def calibration(counts: Iterable[ScanCount], source: CalibrationSource) -> Calib
     scans = list(counts)
     if not scans:
         return Calibration.none()
-    voxels = np.stack([scan.voxels for scan in scans])
+    voxels = np.stack([scan.voxels for scan in scans]).astype(np.float32).astype(np.float64)
     findings = np.stack([scan.findings for scan in scans])
     few = np.isfinite(findings).all(axis=0) & (voxels.mean(axis=0) <= MOST_SHARE)
     start = int(np.argmax(few)) if few.any() else len(CUTS) - 1
@@ -75,8 +75,9 @@ def calibration(counts: Iterable[ScanCount], source: CalibrationSource) -> Calib
 
 
 def calibration_arrays(calibration: Calibration) -> Mapping[str, npt.NDArray[Any]]:
-    """For a file."""
-    return {"cuts": calibration.cuts, "findings": calibration.findings, "voxels": calibration.voxels}
+    """For a file; counts and shares of single precision, as ``calibration`` makes them."""
+    rates = {"findings": calibration.findings, "voxels": calibration.voxels}
+    return {"cuts": calibration.cuts, **{name: array.astype(np.float32) for name, array in rates.items()}}
 
 
 def calibration_from(arrays: Mapping[str, npt.NDArray[Any]], header: Mapping[str, Any]) -> Calibration:

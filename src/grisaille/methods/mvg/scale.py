@@ -32,7 +32,9 @@ class LocalScale:
         first, second = sums.node_values(lattice, stiffness).T
         overall = sums.square[0, 0] / sums.count - (sums.cross[:, 0].sum() / sums.count) ** 2
         variance = np.maximum(second - first**2, SMALLEST_SPREAD**2 * overall)
-        return cls(lattice, np.stack([first, np.sqrt(variance)], axis=1).astype(np.float32))
+        values = np.stack([first, np.sqrt(variance)], axis=1)
+        # Of half precision, so that a file holds them exactly.
+        return cls(lattice, values.astype(np.float16).astype(np.float32))
 
     def standardised(self, distances: Array, places: Array) -> Array:
         """(n,) distances at (n, 3) places, in standard deviations above the usual."""
@@ -42,7 +44,7 @@ class LocalScale:
 
     def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
         """For a file."""
-        return {"values": self.values}
+        return {"values": self.values.astype(np.float16)}
 
 
 def scale_sums(lattice: Lattice, distances: Array, places: Array) -> FieldSums:

@@ -99,7 +99,8 @@ def _model(bundle: Bundle, key: str, about: Mapping[str, Any], recipe: Recipe) -
     return ModalityModel(
         levels=tuple(rule.load(_part(bundle, f"{key}/level{number}")) for number in taps),
         scales=() if scale_lattice is None else tuple(
-            LocalScale(scale_lattice, bundle.arrays[f"{key}/scale{number}/values"]) for number in taps
+            LocalScale(scale_lattice, bundle.arrays[f"{key}/scale{number}/values"].astype(np.float32))
+            for number in taps
         ),
         position=PositionModel.from_arrays(position) if position else None,
         lattice=lattice,
