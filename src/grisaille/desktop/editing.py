@@ -82,6 +82,7 @@ class LabelWatch(QObject):
         self._study = study
         self._anomaly = anomaly
         self._job: Job | None = None
+        self._is_outdated = False
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._on_pause)
         layer.metadata[_WATCH] = self
@@ -99,20 +100,44 @@ class LabelWatch(QObject):
         """Whether the measures follow by themselves."""
         return bool(self.layer.data.size <= AUTOMATIC_VOXELS)
 
-    def rewrite(self, labels: Labels, findings: tuple[Finding, ...], anomaly: AnomalyMap) -> None:
-        """Show other labels in the layer, which must not be the user's."""
-        data, arguments = layers.labels_arguments(labels, self.layer.name, findings)
+    def rewrite(self, labels: Labels, anomaly: AnomalyMap) -> None:
+        """Show other labels in the layer, which must not be the user's; their findings are not known yet."""
+        data, arguments = layers.labels_arguments(labels, self.layer.name)
         self.layer.data = data
-        self.layer.features = arguments["features"]
         self.layer.metadata.update(arguments["metadata"])
         self.labels = self._made = labels
-        self.findings = findings
         self._anomaly = anomaly
+        self._is_outdated = self._job is not None
+
+    def tell(self, findings: tuple[Finding, ...]) -> None:
+        """These are the findings of the labels as they are."""
+        self.findings = findings
+        self.layer.features = layers.feature_table(self.labels, findings)
+        self.measured.emit()
+
+    def remeasure(self) -> None:
+        """Measure the labels, beside the GUI thread; of several sets of labels the last one counts."""
+        if self._study is None:
+            return
+        if self._job is not None:
+            self._is_outdated = True
+            return
+        self._is_outdated = False
+        labels, made, study, anomaly = self.labels, self._made, self._study, self._anomaly
+
+        def remeasure(run: Run) -> tuple[Finding, ...]:
+            from grisaille.flows.remeasure import remeasure
+
+            return remeasure(labels, made, study, anomaly)
+
+        self._job = Job(Run(), f"grisaille: measures of layer {self.layer.name!r}")
+        self._job.finished.connect(self._on_measured)
+        self._job.start(remeasure)
 
     def measure(self) -> None:
-        """Measure the labels as they are painted now, beside the GUI thread."""
-        if self._job is None and self._is_read():
-            self._measure()
+        """Measure the labels as they are painted now."""
+        if self._is_read():
+            self.remeasure()
 
     def close(self) -> None:
         """Stop following."""
@@ -124,15 +149,12 @@ class LabelWatch(QObject):
             self._job.cancel()
 
     def _on_pause(self) -> None:
-        if self._job is not None:
-            self._timer.start()
-            return
         before = self.labels
         if not self._is_read() or np.array_equal(self.labels.voxels, before.voxels):
             return
         self._autosave.keep(self.layer, self.labels)
         if self.is_automatic:
-            self._measure()
+            self.remeasure()
         else:
             self.outdated.emit()
 
@@ -144,28 +166,14 @@ class LabelWatch(QObject):
             return False
         return True
 
-    def _measure(self) -> None:
-        labels, made, study, anomaly = self.labels, self._made, self._study, self._anomaly
-        if study is None:
-            return
-
-        def remeasure(run: Run) -> tuple[Finding, ...]:
-            from grisaille.flows.remeasure import remeasure
-
-            return remeasure(labels, made, study, anomaly)
-
-        self._job = Job(Run(), f"grisaille: measures of layer {self.layer.name!r}")
-        self._job.finished.connect(self._on_measured)
-        self._job.start(remeasure)
-
     def _on_measured(self, outcome: Outcome) -> None:
         self._job = None
-        if outcome.error is not None:
+        if self._is_outdated:
+            self.remeasure()
+        elif outcome.error is not None:
             self.failed.emit(outcome.sentence)
         elif not outcome.cancelled:
-            self.findings = outcome.value
-            self.layer.features = layers.feature_table(self.labels, self.findings)
-            self.measured.emit()
+            self.tell(outcome.value)
 
     def _on_stroke(self, event: Any = None) -> None:
         if not self.is_users:

@@ -59,21 +59,11 @@ class LabelBook(QObject):
         self._follow(self._shown.labels, result)
 
     def write(self, result: Result) -> None:
-        """Labels at another threshold, into the layer that was made, or a new one where that is the user's or gone."""
-        if self._shown is None:
-            return
-        made = next((one for one in self._watches if one.layer is self._shown.labels), None)
-        if made is not None and not made.is_users:
-            made.rewrite(result.labels, result.findings, result.anomaly)
-            made.layer.metadata[layers.PROVENANCE] = result.provenance
-            self._current = made
-            self.changed.emit()
-            return
-        name = f"{result.provenance.method.upper()} findings"
-        layer = layers.add_labels(self._viewer, result.labels, result.findings, name=name)
-        layer.metadata[layers.PROVENANCE] = result.provenance
-        self._shown = layers.Shown(self._shown.anomaly, layer)
-        self._follow(layer, result)
+        """Labels at another threshold, into the layer that was made, or a new one where that is the user's or gone.
+
+        Their findings are measured beside the GUI thread.
+        """
+        self._put(result).remeasure()
 
     def adopt(self, leftover: Leftover, study: Study | None) -> None:
         """Show labels that a crash left behind; they stay the user's, and are measured where there is a study.
@@ -110,13 +100,29 @@ class LabelBook(QObject):
             return False
         shown.anomaly.data = data
         shown.anomaly.metadata.update(arguments["metadata"])
-        self.write(result)
+        self._put(result).tell(result.findings)
         return True
 
-    def _follow(self, layer: Any, result: Result) -> None:
+    def _put(self, result: Result) -> LabelWatch:
+        """The labels of a result in a layer of theirs; the watch of that layer."""
+        made = next((one for one in self._watches if self._shown and one.layer is self._shown.labels), None)
+        if made is not None and not made.is_users:
+            made.rewrite(result.labels, result.anomaly)
+            made.layer.metadata[layers.PROVENANCE] = result.provenance
+            self._current = made
+            return made
+        name = f"{result.provenance.method.upper()} findings"
+        layer = layers.add_labels(self._viewer, result.labels, result.findings, name=name)
+        layer.metadata[layers.PROVENANCE] = result.provenance
+        if self._shown is not None:
+            self._shown = layers.Shown(self._shown.anomaly, layer)
+        return self._follow(layer, result)
+
+    def _follow(self, layer: Any, result: Result) -> LabelWatch:
         watch = LabelWatch(layer, result.labels, self._study, self._autosave, result.anomaly)
         watch.findings = result.findings
         self._add(watch)
+        return watch
 
     def _add(self, watch: LabelWatch) -> None:
         self._watches.append(watch)

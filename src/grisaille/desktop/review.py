@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ class Review(Docked):
 
     @property
     def result(self) -> Result | None:
-        """The result as its threshold stands."""
+        """The result as its threshold stands; its findings are empty until they are measured."""
         return self._result
 
     @property
@@ -141,7 +142,8 @@ class Review(Docked):
         self.threshold.set_calibration(result.anomaly.calibration, result.provenance.asked)
         self._book.open(result, study)
         self._relabeller.set_source(
-            lambda asked: relabel(result, study, method, asked.amount, asked.per), result.anomaly.scores.size
+            lambda asked: relabel(result, study, method, asked.amount, asked.per, measured=False),
+            result.anomaly.scores.size,
         )
         if result.findings:
             self._on_finding_picked(result.findings[0])
@@ -167,6 +169,8 @@ class Review(Docked):
         watch = self._book.current
         self.measure.hide()
         findings = () if watch is None else watch.findings
+        if watch is not None and self._result is not None and watch.labels is self._result.labels:
+            self._result = replace(self._result, findings=findings)
         colours = {} if watch is None else {one.label: _colour(watch.layer, one.label) for one in findings}
         self.table.set_findings(findings, colours)
         for button in (self.copy, self.save):
@@ -194,6 +198,7 @@ class Review(Docked):
     def _on_relabelled(self, result: Result) -> None:
         self._result = result
         self._book.write(result)
+        self.strip.set_cut(cut_of(result))
 
     def _on_measure(self) -> None:
         self.measure.hide()

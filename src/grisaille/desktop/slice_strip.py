@@ -76,6 +76,12 @@ class SliceStrip(QWidget):
         self._hovered = None
         self.update()
 
+    def set_cut(self, cut: float | None) -> None:
+        """Move the threshold."""
+        if self._curve is not None:
+            self._curve = replace(self._curve, cut=cut)
+            self.update()
+
     def set_current(self, index: int | None) -> None:
         """Mark the slice that the viewer stands on; None if it shows none of these."""
         if index != self._current:

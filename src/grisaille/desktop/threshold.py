@@ -31,7 +31,7 @@ ON_SCREEN_VOXELS = 6_000_000
 """Volumes up to this size are tried on the GUI thread first, where labels follow the mouse without a lag."""
 
 ON_SCREEN_S = 0.06
-"""What took longer, for its size or its many findings, is done beside the GUI thread the next time."""
+"""What took longer is done beside the GUI thread the next time."""
 
 
 class ThresholdControl(QWidget):

@@ -89,8 +89,20 @@ def detect(
     return Result(anomaly, labels, findings, provenance)
 
 
-def relabel(result: Result, study: Study, method: Method, false_positives: float, per: Per | str = Per.SCAN) -> Result:
-    """The same scores at another threshold: no network, fast enough for a slider."""
+def relabel(
+    result: Result,
+    study: Study,
+    method: Method,
+    false_positives: float,
+    per: Per | str = Per.SCAN,
+    *,
+    measured: bool = True,
+) -> Result:
+    """The same scores at another threshold: no network, fast enough for a slider.
+
+    Measuring takes a millisecond a finding; without ``measured`` that is left to do, and the
+    result has no findings yet.
+    """
     asked = asked_for(false_positives, per)
     labels = _labels(method, result.anomaly, asked)
     before = _promise_warnings(result.anomaly.calibration, result.provenance.asked)
@@ -98,7 +110,8 @@ def relabel(result: Result, study: Study, method: Method, false_positives: float
     provenance = replace(
         result.provenance, asked=asked, warnings=kept + _promise_warnings(result.anomaly.calibration, asked)
     )
-    return Result(result.anomaly, labels, find_findings(labels, study, result.anomaly), provenance)
+    findings = find_findings(labels, study, result.anomaly) if measured else ()
+    return Result(result.anomaly, labels, findings, provenance)
 
 
 def asked_for(false_positives: float, per: Per | str, top: float | None = None) -> Asked:
