@@ -196,7 +196,7 @@ def memory(fit: str, sizes: Sequence[int]) -> dict[str, float | int | str]:
         command = [sys.executable, __file__, "--peak-of", fit, "--slices", str(slices)]
         peaks.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["mb"])
     columns = {f"MB at {slices:,}": round(peak, 1) for slices, peak in zip(sizes, peaks, strict=True)}
-    return {"fit": fit, **columns, "growth in MB": round(peaks[-1] - peaks[0], 1)}
+    return {"fit": fit, **columns, "growth in MB": round(peaks[-1] - peaks[0], 1) + 0.0}
 
 
 def peak_mb(work: Callable[[], None]) -> float:
