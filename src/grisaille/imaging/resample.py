@@ -6,7 +6,6 @@ from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from grisaille.core.arrays import require_shape
 from grisaille.core.grid import Grid
@@ -62,6 +61,8 @@ def resample_array(
     to_source = np.linalg.inv(from_grid.affine) @ to_grid.affine
     linear, offset = np.where(np.abs(to_source) < 1e-12, 0.0, to_source)[:3, :3], to_source[:3, 3]
     straight = np.array_equal(linear, np.diag(np.diag(linear)))
+    from scipy import ndimage  # a fifth of a second, which opening a panel need not take
+
     values: npt.NDArray[Any] = ndimage.affine_transform(
         _readable(array),
         np.diag(linear) if straight else linear,

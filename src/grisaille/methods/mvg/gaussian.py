@@ -13,7 +13,6 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import cholesky, solve_triangular
 
 from grisaille.core.errors import InputError, ShapeError
 
@@ -210,6 +209,8 @@ class Gaussian:
     @classmethod
     def of(cls, mean: Array, covariance: Covariance, directions: Array | None = None) -> Self:
         """From a mean and a covariance; of the ``directions`` only, where given."""
+        from scipy.linalg import cholesky  # the settings are read, and this module with them, before any number is
+
         matrix = covariance.matrix
         if covariance.shrinkage <= 0:
             matrix = matrix + RIDGE * np.trace(matrix) / len(matrix) * np.eye(len(matrix))
@@ -230,6 +231,8 @@ class Gaussian:
         ShapeError
             If d differs.
         """
+        from scipy.linalg import solve_triangular
+
         values = np.asarray(rows, dtype=np.float64)
         if values.ndim != 2 or values.shape[1] != len(self.mean):
             raise ShapeError(f"features have shape {values.shape}, expected (n, {len(self.mean)})")
