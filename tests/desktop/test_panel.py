@@ -16,6 +16,7 @@ from grisaille.core.result import RESEARCH_USE, SYNTHETIC_CAVEAT
 from grisaille.core.volume import Modality
 from grisaille.desktop import layers
 from grisaille.desktop.fit_dialog import FitDialog, FitOrder
+from grisaille.desktop.ink import ink
 from grisaille.desktop.maker import Model
 from grisaille.desktop.panel import MethodPanel
 from grisaille.desktop.review import review_of
@@ -42,6 +43,13 @@ def test_the_caveat_and_the_research_line_are_in_sight(ran: MethodPanel, pet_vie
     assert SYNTHETIC_CAVEAT[1:] in ran.face.status.warnings.text()
     assert ran.face.status.warnings.isVisibleTo(ran)
     assert RESEARCH_USE in [label.text() for label in ran.findChildren(QLabel)]
+
+
+def test_colours_follow_the_theme(ran: MethodPanel, pet_viewer: Any) -> None:
+    for theme in ("light", "dark"):
+        pet_viewer.theme = theme
+        assert ink(theme).warning.name() in ran.face.status.warnings.styleSheet()
+        assert ink(theme).warning.name() in review_of(pet_viewer).threshold._promise.styleSheet()
 
 
 def test_cancel_stops_within_a_slice_and_changes_nothing(pet_viewer: Any, dock: Any, qtbot: Any) -> None:

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPushBut
 from grisaille.core.result import RESEARCH_USE
 from grisaille.core.volume import Modality
 from grisaille.desktop.chooser import VolumeChooser
+from grisaille.desktop.follow import follow
 from grisaille.desktop.form import LABEL_WIDTH, ConfigForm
 from grisaille.desktop.ink import ink
 from grisaille.desktop.keys import Key
@@ -56,6 +57,8 @@ class PanelFace(QWidget):
         layout.addWidget(self.fit)
         layout.addWidget(research)
         self.set_running(False)
+        self._viewer = viewer
+        follow(self, self._on_theme, viewer.events.theme)
 
     def set_running(self, running: bool) -> None:
         """Only what makes sense now can be pressed."""
@@ -67,6 +70,9 @@ class PanelFace(QWidget):
         """Stop following the viewer."""
         for chooser in self.choosers.values():
             chooser.release()
+
+    def _on_theme(self, event: Any = None) -> None:
+        self.status.set_ink(ink(self._viewer.theme))
 
     def _inputs(self) -> QFormLayout:
         rows = QFormLayout()

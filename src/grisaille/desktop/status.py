@@ -16,6 +16,7 @@ class StatusBox(QWidget):
         super().__init__(parent)
         self._ink = ink
         self._warnings: list[str] = []
+        self._has_failed = False
         self.line = _wrapped()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -33,15 +34,17 @@ class StatusBox(QWidget):
 
     def say(self, sentence: str) -> None:
         """Put ``sentence`` on the status line."""
-        self._put(sentence, "")
+        self._has_failed = False
+        self._put(sentence)
 
     def fail(self, sentence: str) -> None:
         """Put what went wrong on the status line."""
-        self._put(f"{sentence[:1].upper()}{sentence[1:]}", f"color: {self._ink.error.name()};")
+        self._has_failed = True
+        self._put(f"{sentence[:1].upper()}{sentence[1:]}")
 
-    def _put(self, sentence: str, style: str) -> None:
-        self.line.setStyleSheet(style)
+    def _put(self, sentence: str) -> None:
         self.line.setText(sentence)
+        self.set_ink(self._ink)
         self.line.setVisible(bool(sentence))
 
     def begin(self, sentence: str) -> None:
@@ -77,12 +80,13 @@ class StatusBox(QWidget):
         if sentence not in self._warnings:
             self._warnings.append(sentence)
         self.warnings.setText("\n".join(f"⚠ {one[:1].upper()}{one[1:]}" for one in self._warnings))
-        self.warnings.setStyleSheet(f"color: {self._ink.warning.name()};")
+        self.set_ink(self._ink)
         self.warnings.show()
 
     def set_ink(self, ink: Ink) -> None:
         """Write in these colours."""
         self._ink = ink
+        self.line.setStyleSheet(f"color: {ink.error.name()};" if self._has_failed else "")
         self.warnings.setStyleSheet(f"color: {ink.warning.name()};")
 
 
