@@ -31,7 +31,7 @@ samples: $(STAMP)
 	$(BIN)/python -m grisaille.flows.make_samples sample_volumes
 
 bundle: $(STAMP)
-	$(BIN)/python -m grisaille.flows.make_bundle
+	$(BIN)/python -m grisaille.flows.make_bundle mvg-phantom.safetensors
 
 clean:
 	rm -rf $(VENV) dist build
