@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,6 +127,65 @@ def test_the_rest_of_a_batch_and_the_memory_format_change_nothing_that_matters(l
     together = lite0.pooled(images.contiguous(memory_format=torch.channels_last))
     for level, alone in enumerate(lite0.pooled(images[1:2])):
         torch.testing.assert_close(together[level][1:2], alone, rtol=1e-5, atol=1e-5)
+
+
+ELSEWHERE = torch.device("meta")  # a device that every computer has and that is not the CPU
+
+
+def moves(monkeypatch: pytest.MonkeyPatch) -> list[torch.device]:
+    """Where networks are moved to from now on, one entry a move."""
+    made: list[torch.device] = []
+    to = torch.nn.Module.to
+
+    def counted(module: torch.nn.Module, device: torch.device) -> torch.nn.Module:
+        made.append(device)
+        return to(module, device)
+
+    monkeypatch.setattr(torch.nn.Module, "to", counted)
+    return made
+
+
+@torch.inference_mode()
+def test_a_network_goes_to_another_device_once_and_stays_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone, images = random_backbone(LITE0, 0), torch.rand(1, 3, 64, 64)
+    made, before = moves(monkeypatch), backbone.features(images)
+    assert not made
+    for _ in range(3):
+        assert all(level.device == ELSEWHERE for level in backbone.features(images.to(ELSEWHERE)))
+    assert made == [ELSEWHERE]
+    for level, expected in zip(backbone.features(images), before, strict=True):
+        torch.testing.assert_close(level, expected, rtol=0, atol=0)
+    assert fingerprint(backbone.network.state_dict()) == backbone.fingerprint
+
+
+@torch.inference_mode()
+def test_a_device_too_small_for_the_network_keeps_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone, images = random_backbone(LITE0, 0), torch.rand(1, 3, 64, 64)
+
+    def full(module: torch.nn.Module, device: torch.device) -> torch.nn.Module:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as patched, pytest.raises(torch.OutOfMemoryError):
+        patched.setattr(torch.nn.Module, "to", full)
+        backbone.features(images.to(ELSEWHERE))
+    assert backbone.features(images)[0].device.type == "cpu"
+    assert backbone.features(images.to(ELSEWHERE))[0].device == ELSEWHERE
+
+
+def test_threads_on_two_devices_do_not_take_the_network_from_each_other() -> None:
+    backbone, images = random_backbone(LITE0, 0), torch.rand(1, 3, 32, 32)
+
+    def pushed(where: torch.device) -> list[torch.Tensor]:
+        with torch.inference_mode():
+            return backbone.features(images.to(where))
+
+    expected = pushed(torch.device("cpu"))
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(pushed, [torch.device("cpu"), ELSEWHERE] * 20))
+    for levels in found[::2]:
+        for level, wanted in zip(levels, expected, strict=True):
+            torch.testing.assert_close(level, wanted, rtol=1e-5, atol=1e-5)
+    assert all(level.device == ELSEWHERE for levels in found[1::2] for level in levels)
 
 
 def test_one_seed_is_one_network_and_nobody_elses_numbers_are_touched() -> None:
