@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
 from grisaille.core.errors import WeightsMismatch
 from grisaille.core.grid import Axis, Grid
-from grisaille.core.run import Run
+from grisaille.core.run import Precision, Run
 from grisaille.core.volume import Modality, Unit, Volume
 from grisaille.methods.mvg.recipe import Recipe
 
@@ -25,18 +26,35 @@ _RANGES = {Modality.CT: (-800.0, 700.0), Modality.PET: (0.0, 12.0)}
 _OTHER_RANGE = (0.0, 1000.0)
 
 Features = npt.NDArray[np.float64]
+_Song = tuple[Recipe, Modality, str, Precision]
+
+_sung: WeakKeyDictionary[Backbone, dict[_Song, Features]] = WeakKeyDictionary()
+"""What each network in memory gave, by all that it rests on; it goes with its network."""
 
 
 def canary(recipe: Recipe, backbone: Backbone, modality: Modality, run: Run) -> Features:
-    """(d,) pooled features of a procedural volume, all tapped levels one after another."""
+    """(d,) pooled features of a procedural volume, all tapped levels one after another.
+
+    Pushed through the network at its first call only: backbones and recipes do not change.
+    """
+    songs = _sung.setdefault(backbone, {})
+    song = (recipe, modality, run.device, run.precision)
+    if song not in songs:
+        songs[song] = _sing(recipe, backbone, modality, run)
+    return songs[song]
+
+
+def _sing(recipe: Recipe, backbone: Backbone, modality: Modality, run: Run) -> Features:
+    """Push the picture through preprocessing and network."""
     volume = _picture(recipe, modality)
     stack = recipe.stack(volume, np.ones(volume.grid.shape, dtype=bool))
     sums = [
         np.concatenate([level.mean(axis=(1, 2), dtype=np.float64).sum(axis=0) for level in maps])
         for maps in recipe.features(stack, backbone, run=run, what="checking the network")
     ]
-    total: Features = np.sum(sums, axis=0)
-    return total / len(stack)
+    mean: Features = np.sum(sums, axis=0) / len(stack)
+    mean.flags.writeable = False
+    return mean
 
 
 def require_same(found: Features, stored: Features, what: str) -> None:
