@@ -19,7 +19,7 @@ from grisaille.flows.calibrate import calibrate
 from grisaille.flows.detect import asked_for, detect, relabel
 from grisaille.flows.train import train
 from grisaille.methods import catalog
-from intensity_method import IntensityConfig, IntensityMethod
+from intensity_method import IntensityConfig, IntensityMethod, Side
 
 SHAPE = (12, 16, 16)
 
@@ -83,9 +83,38 @@ def test_the_provenance_is_enough_to_run_it_again(method):
     assert {"python", "numpy", "cc3d"} <= set(how.versions)
 
 
-def test_the_device_is_that_of_torch_once_a_method_opened_it(method):
-    pytest.importorskip("torch")
-    assert detect(ill(), method, run=Run(device="cpu")).provenance.device == "cpu"
+class Networked(IntensityMethod):
+    """Its network finds no memory on the first device, and some on the CPU."""
+
+    def score(self, study, run):
+        torch = pytest.importorskip("torch")
+        from grisaille.nn.device import in_batches
+
+        def forward(images):
+            if self.config.side is Side.ABOVE and images.is_meta and not images.shape[-1] % 2:
+                raise torch.OutOfMemoryError
+            return len(images)
+
+        def push(size):
+            images = [torch.zeros(3, 4, size)] * 2
+            list(in_batches(images, forward, batch=1, run=run, what="", device=torch.device("meta")))
+
+        push(5)
+        push(4)
+        return super().score(study, run)
+
+
+@pytest.mark.parametrize(("side", "device"), [(Side.BOTH, "meta"), (Side.ABOVE, "meta, cpu")])
+def test_the_device_is_what_the_networks_really_ran_on_and_not_what_was_asked(method, side, device):
+    heard = []
+    networked = Networked(IntensityConfig(side=side), method.mean, method.std, method.calibration)
+    result = detect(ill(), networked, run=Run(device="cuda", on_device=heard.append))
+    assert result.provenance.device == device
+    assert list(dict.fromkeys(heard)) == device.split(", ")
+
+
+def test_the_device_of_a_method_without_a_network_is_the_cpu_whatever_was_asked(method):
+    assert detect(ill(), method, run=Run(device="cuda")).provenance.device == "cpu"
 
 
 def test_detecting_twice_gives_the_same(method):

@@ -88,6 +88,21 @@ def test_a_device_that_never_has_enough_hands_over_to_the_cpu_and_says_so() -> N
     assert "going on with the CPU" in notes[-1]
 
 
+def test_each_device_that_gave_results_is_told_once_and_no_other() -> None:
+    def ran_on(times: float, scarce: Callable[[torch.Tensor], bool]) -> list[str]:
+        told: list[str] = []
+        batches = in_batches(
+            images(6), Scarce(times, scarce), batch=2, run=Run(on_device=told.append), what="", device=ACCELERATOR
+        )
+        assert not told
+        list(batches)
+        return told
+
+    assert ran_on(0, lambda batch: True) == ["meta"]
+    assert ran_on(1, lambda batch: batch.is_meta) == ["meta"]  # half a batch was small enough
+    assert ran_on(float("inf"), lambda batch: batch.is_meta) == ["cpu"]
+
+
 def test_device_and_cpu_without_memory_end_in_an_error() -> None:
     forward = Scarce(float("inf"))
     with pytest.raises(OutOfMemory):

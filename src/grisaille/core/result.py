@@ -36,8 +36,9 @@ class Asked:
 class Provenance:
     """Enough to run a detection again and to explain its numbers.
 
-    ``series`` are the pseudonyms of the study's series by modality key; ``suv`` is how SUV
-    came about; ``seconds`` by stage; ``versions`` by package.
+    ``device`` is what the networks really ran on: ``cuda:0, cpu`` where memory ran out on the way,
+    ``cpu`` where there was no network. ``series`` are the pseudonyms of the study's series by
+    modality key; ``suv`` is how SUV came about; ``seconds`` by stage; ``versions`` by package.
     """
 
     grisaille: str

@@ -59,6 +59,8 @@ class Run:
         CPU threads of the networks; None leaves one physical core to the screen.
     on_progress, on_note
         Called on the computing thread with each step, and with each sentence for the user.
+    on_device
+        Called on that thread with each device that a network really ran on, as torch names it.
     is_cancelled
         Asked at each step.
     """
@@ -69,6 +71,7 @@ class Run:
     threads: int | None = None
     on_progress: Callable[[Progress], None] = field(default=_ignore, compare=False)
     on_note: Callable[[str], None] = field(default=_ignore, compare=False)
+    on_device: Callable[[str], None] = field(default=_ignore, compare=False)
     is_cancelled: Callable[[], bool] = field(default=_never, compare=False)
 
     def track(self, steps: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
@@ -98,3 +101,7 @@ class Run:
     def note(self, sentence: str) -> None:
         """Tell the user one sentence."""
         self.on_note(sentence)
+
+    def ran_on(self, device: str) -> None:
+        """Tell that a network ran on ``device``, which may be another than was asked for."""
+        self.on_device(device)

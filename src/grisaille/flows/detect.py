@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -56,14 +55,8 @@ def detect(
     asked = asked_for(false_positives, per, top)
     require_suitable(study, method.modalities)
     run = run or Run()
-    notes: list[str] = []
-
-    def note(sentence: str) -> None:
-        notes.append(sentence)
-        run.note(sentence)
-
-    stages = _Stages()
-    anomaly = method.score(study, replace(run, on_note=note))
+    heard, stages = _Heard(run), _Stages()
+    anomaly = method.score(study, replace(run, on_note=heard.note, on_device=heard.ran_on))
     stages.end("score")
     labels = _labels(method, anomaly, asked)
     stages.end("label")
@@ -74,7 +67,7 @@ def detect(
         method=method.name,
         config=method.config.to_mapping(),
         weights=method.weights,
-        device=_device(run),
+        device=", ".join(heard.devices) or "cpu",
         seed=run.seed,
         series={key: one.source.series or one.source.name or one.name for key, one in study.volumes.items()},
         grid=str(study.reference),
@@ -82,7 +75,7 @@ def detect(
         calibration_source=anomaly.calibration.source,
         calibration_patients=anomaly.calibration.patients,
         asked=asked,
-        warnings=(*study.warnings, *notes, *_promise_warnings(anomaly.calibration, asked)),
+        warnings=(*study.warnings, *heard.notes, *_promise_warnings(anomaly.calibration, asked)),
         seconds=stages.seconds,
         versions=imported_versions(),
     )
@@ -134,6 +127,24 @@ def asked_for(false_positives: float, per: Per | str, top: float | None = None) 
 
 
 @dataclass
+class _Heard:
+    """What a method says while it scores, kept and passed on to whoever listens to ``run``."""
+
+    run: Run
+    notes: list[str] = field(default_factory=list)
+    devices: list[str] = field(default_factory=list)
+
+    def note(self, sentence: str) -> None:
+        self.notes.append(sentence)
+        self.run.note(sentence)
+
+    def ran_on(self, device: str) -> None:
+        if device not in self.devices:
+            self.devices.append(device)
+        self.run.ran_on(device)
+
+
+@dataclass
 class _Stages:
     """Seconds of each stage, told at its end."""
 
@@ -171,15 +182,6 @@ def _promise_warnings(calibration: Calibration, asked: Asked) -> tuple[str, ...]
     if calibration.source is CalibrationSource.SYNTHETIC:
         warnings.append(SYNTHETIC_CAVEAT)
     return tuple(warnings)
-
-
-def _device(run: Run) -> str:
-    """Where the networks ran; a method that never opened torch ran on the CPU."""
-    if "torch" not in sys.modules:
-        return "cpu"
-    from grisaille.nn.device import resolve_device
-
-    return str(resolve_device(run))
 
 
 def _suv(study: Study) -> Mapping[str, object] | None:

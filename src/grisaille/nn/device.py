@@ -103,7 +103,8 @@ def in_batches(
     """What ``forward`` makes of each batch of ``items``, in their order.
 
     When memory runs out the batch is halved, again and again, then the CPU is taken; both
-    are said through ``run`` and stay so for the rest. Progress counts items computed.
+    are said through ``run`` and stay so for the rest, and so is each device that gave results.
+    Progress counts items computed.
 
     Parameters
     ----------
@@ -134,6 +135,7 @@ def _steps(
     """One step an item: the first of a batch carries its result, the others nothing."""
     stream, size = iter(items), batch
     waiting: list[torch.Tensor] = []
+    told: torch.device | None = None
     while True:
         for item in islice(stream, max(0, size - len(waiting))):
             waiting.append(item)
@@ -145,6 +147,9 @@ def _steps(
         if result is None:
             size, device = _retreat(len(chunk), batch, run, device)
             continue
+        if device != told:
+            run.ran_on(str(device))
+            told = device
         yield [result[0]]
         yield from ([] for _ in chunk[1:])
         del waiting[: len(chunk)]
