@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from grisaille.core import safe_write
 from grisaille.core.errors import GridMismatch, InputError, OutputError, UnreadableFile
 from grisaille.core.grid import Grid
 from grisaille.core.labels import Labels
-from grisaille.io import safe_write
 from grisaille.io.labels import read_labels, write_labels
 from grisaille.io.sidecar import sidecar_path, write_names
 from grisaille.io.study import read_volume

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from grisaille.core import safe_write
 from grisaille.core.errors import InputError, OutputError, UnknownUnit, UnreadableFile, UnsuitableVolume
 from grisaille.core.grid import Grid
 from grisaille.core.volume import Modality, Unit, Volume
-from grisaille.io import safe_write
 from grisaille.io.sidecar import Sidecar, read_sidecar, sidecar_path, write_names, write_volume_sidecar
 from grisaille.io.study import read_volume
 from grisaille.io.volumes import is_mask_name, modality_by_name, write_volume

@@ -211,7 +211,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_rest(tmp_path: Path, monkeypatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OutputError, match="No space left on device"):
+    with pytest.raises(OutputError, match=r"model\.safetensors: the disk is full"):
         write_bundle(Bundle({"mean": np.zeros(3)}, {}), path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
@@ -219,8 +219,13 @@ def test_a_full_disk_leaves_the_old_file_and_no_rest(tmp_path: Path, monkeypatch
 
 def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match=r"cannot write model\.safetensors: file is a file, not a folder"):
         write_bundle(example(), tmp_path / "file" / "model.safetensors")
+
+
+def test_a_missing_folder_is_made_for_what_took_hours_to_fit(tmp_path: Path) -> None:
+    write_bundle(example(), tmp_path / "new" / "folder" / "model.safetensors")
+    assert read_bundle(tmp_path / "new" / "folder" / "model.safetensors").header == example().header
 
 
 def test_without_the_extra_the_way_to_get_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,8 +74,8 @@ def leftovers(folder: Path | None = None) -> tuple[Leftover, ...]:
 
 def save(labels: Labels, name: str, path: Path) -> None:
     """Write labels and the name of their layer; whole, or not at all."""
+    from grisaille.core.safe_write import replacing
     from grisaille.io.labels import write_labels
-    from grisaille.io.safe_write import replacing
 
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_labels(labels, path)

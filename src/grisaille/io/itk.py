@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from grisaille.core.errors import InputError, OutputError, UnreadableFile
 from grisaille.core.grid import Grid
+from grisaille.core.safe_write import replacing
 from grisaille.core.volume import Source, SourceFormat
 from grisaille.io.axes import Affine, canonical, to_source
 from grisaille.io.image import (
@@ -32,7 +33,6 @@ from grisaille.io.image import (
     suffix_of,
     writable,
 )
-from grisaille.io.safe_write import replacing
 
 _LONGEST_HEADER = 1 << 20
 

@@ -20,6 +20,7 @@ from nibabel.spatialimages import HeaderDataError
 
 from grisaille.core.errors import InputError, UnreadableFile
 from grisaille.core.grid import Grid
+from grisaille.core.safe_write import replacing
 from grisaille.core.volume import Source, SourceFormat
 from grisaille.io.axes import Affine, canonical, to_source
 from grisaille.io.image import (
@@ -31,7 +32,6 @@ from grisaille.io.image import (
     require_written,
     writable,
 )
-from grisaille.io.safe_write import replacing
 
 AFFINE_TOLERANCE = 1e-3
 """How far qform and sform may differ, in voxels. A quaternion in float32 near half a turn errs by 7e-4."""

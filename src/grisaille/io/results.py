@@ -17,10 +17,10 @@ import numpy as np
 from grisaille.core.calibration import CalibrationSource
 from grisaille.core.finding import FINDING_COLUMNS, Finding
 from grisaille.core.result import RESEARCH_USE, SYNTHETIC_CAVEAT, Result
+from grisaille.core.safe_write import replacing, replacing_folder
 from grisaille.io.image import path_of
 from grisaille.io.labels import write_labels
 from grisaille.io.nifti import write_nifti
-from grisaille.io.safe_write import replacing, replacing_folder
 from grisaille.io.volumes import write_volume
 
 RESULT_FILES = (

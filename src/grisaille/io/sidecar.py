@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from grisaille.core.errors import UnreadableFile
+from grisaille.core.safe_write import replacing
 from grisaille.core.volume import Modality, Unit
 from grisaille.io.image import stem_of
-from grisaille.io.safe_write import replacing
 
 _LARGEST = 1 << 20
 

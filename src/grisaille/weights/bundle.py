@@ -7,10 +7,7 @@ its metadata as one JSON text, beside the version of this format.
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +18,7 @@ import numpy.typing as npt
 
 from grisaille.core.errors import DamagedWeights, MissingWeights, OutputError, WeightsMismatch
 from grisaille.core.packages import require
+from grisaille.core.safe_write import replacing
 
 FORMAT = 1
 _KEY = "grisaille"
@@ -79,7 +77,8 @@ def write_bundle(bundle: Bundle, path: str | Path) -> None:
         if bad:
             raise OutputError(f"array {name!r} holds {bad} values that are not finite; the model was not written")
     text = json.dumps({"format": FORMAT, "header": dict(bundle.header)}, sort_keys=True, allow_nan=False)
-    _replace(Path(path), save(dict(bundle.arrays), metadata={_KEY: text}))
+    with replacing(path, makes_folder=True) as temporary:
+        temporary.write_bytes(save(dict(bundle.arrays), metadata={_KEY: text}))
 
 
 def read_bundle(path: str | Path) -> Bundle:
@@ -144,20 +143,3 @@ def _no_number(constant: str) -> None:
 
 def _count_not_finite(array: npt.NDArray[Any]) -> int:
     return int(np.count_nonzero(~np.isfinite(array))) if array.dtype.kind == "f" else 0
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write beside ``path``, then rename: a full disk leaves the old file as it was."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}; free space or choose another folder") from error
-    finally:
-        with suppress(OSError):
-            part.unlink()

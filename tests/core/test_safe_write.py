@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from grisaille.core import safe_write
 from grisaille.core.errors import OutputError
-from grisaille.io import safe_write
-from grisaille.io.safe_write import replacing, replacing_folder
+from grisaille.core.safe_write import replacing, replacing_folder
 
 
 def names(folder: Path) -> list[str]:
@@ -76,6 +76,17 @@ def test_what_cannot_be_a_file_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="folder is a folder"), replacing(tmp_path / "folder"):
         pass
     with pytest.raises(OutputError, match="its folder missing does not exist"), replacing(tmp_path / "missing" / "a"):
+        pass
+
+
+def test_a_missing_folder_is_made_where_that_was_asked(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "deep" / "a"
+    with replacing(target, makes_folder=True) as temporary:
+        temporary.write_text("whole")
+    assert target.read_text() == "whole"
+    with pytest.raises(OutputError, match="a is a file, not a folder"), replacing(target / "b", makes_folder=True):
+        pass
+    with pytest.raises(OutputError, match="not a directory"), replacing(target / "b" / "c", makes_folder=True):
         pass
 
 

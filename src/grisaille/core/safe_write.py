@@ -1,4 +1,7 @@
-"""Writing so that the name holds the whole thing or what was there before, never half."""
+"""Writing so that the name holds the whole thing or what was there before, never half.
+
+Knows no format: it stands in the core because both ``io`` and ``weights`` write.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,16 @@ from grisaille.core.errors import OutputError
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], *, makes_folder: bool = False) -> Iterator[Path]:
     """A temporary path beside ``path``, with its suffixes, that takes its name on success.
 
     What was written is flushed to the disk before it is renamed. On any failure it is
     removed and ``path`` is as it was.
+
+    Parameters
+    ----------
+    makes_folder
+        Whether a missing folder is made, for what took too long to make to be lost for that.
 
     Raises
     ------
@@ -29,6 +37,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = target.with_name(f".{secrets.token_hex(8)}{_suffixes(target)}")
     try:
         with _explained(target):
+            if makes_folder and not target.parent.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
             _require_replaceable(target)
             yield temporary
             _flush(temporary)
@@ -95,6 +105,8 @@ def _take_over(temporary: Path, target: Path, owned: Collection[str]) -> None:
 def _require_replaceable(target: Path) -> None:
     if target.is_dir():
         raise OutputError(f"{target.name} is a folder, expected the name of a file to write")
+    if target.parent.is_file():
+        raise OutputError(f"cannot write {target.name}: {target.parent.name} is a file, not a folder; give another one")
     if not target.parent.is_dir():
         raise OutputError(f"cannot write {target.name}: its folder {target.parent.name} does not exist; make it first")
     if target.exists() and not os.access(target, os.W_OK):
