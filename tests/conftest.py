@@ -1,4 +1,4 @@
-"""What all tests share: a display where one can be had, the real data where it lies."""
+"""What all tests share: a display where one can be had, the real data where it lies, a disk that is soon full."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def real_data() -> Path:
     """The folder of real images; tests that use it are marked ``real_data``."""
     return _REAL_DATA
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 64 kB; skipped where none may be mounted."""
+    folder = tmp_path / "tiny_disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("no small disk can be mounted here: that takes Linux and root")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
