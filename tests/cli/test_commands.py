@@ -99,6 +99,7 @@ def test_detect_takes_the_files_by_name_and_a_share_of_the_body(place, tmp_path,
     record = json.loads((out / "result.json").read_text())
     assert (record["calibration"]["per"], record["seed"]) == ("share", 4)
     assert row["findings"] == len(record["findings"]) > 0
+    assert "none: the most anomalous 0.02 of the body" in (out / "findings.csv").read_text()
 
 
 def test_several_studies_get_a_folder_each_and_one_that_fails_is_a_row(place, tmp_path, capsys):

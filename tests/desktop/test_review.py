@@ -21,6 +21,7 @@ from grisaille.desktop.autosave import leftovers
 from grisaille.desktop.panel import MethodPanel
 from grisaille.desktop.review import Review, review_of
 from grisaille.desktop.world import lps_from_world
+from grisaille.io.results import write_findings_csv
 
 pytestmark = pytest.mark.screen
 
@@ -186,10 +187,20 @@ def test_ctrl_c_copies_a_table_that_a_spreadsheet_takes(review: Review, qtbot: A
     assert [line[2] for line in lines[1:]] == ["7.00", "5.00", "3.20"]
 
 
+def saved(review: Review, path: Path) -> list[dict[str, str]]:
+    """The rows of the CSV that the panel saves."""
+    review.save_csv(path)
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def test_csv_holds_the_columns_of_the_interface(review: Review, tmp_path: Path) -> None:
-    review.save_csv(tmp_path / "findings.csv")
-    rows = list(csv.DictReader((tmp_path / "findings.csv").open()))
+    rows = saved(review, tmp_path / "findings.csv")
     assert [round(float(row["suv_max"]), 1) for row in rows] == [7.0, 5.0, 3.2]
+    assert review.result is not None
+    write_findings_csv(review.result.findings, tmp_path / "of detect.csv", review.result.provenance)
+    assert (tmp_path / "findings.csv").read_text() == (tmp_path / "of detect.csv").read_text()
+    assert {row["calibration"] for row in rows} == {f"synthetic: {SYNTHETIC_CAVEAT}"}
     review.save_csv(tmp_path / "no such folder" / "findings.csv")
     assert "findings.csv" in review.title.text()
 
@@ -200,7 +211,9 @@ def test_columns_sort_by_their_numbers(review: Review) -> None:
     assert [model.index(row, 2).data() for row in range(3)] == ["3.20", "5.00", "7.00"]
 
 
-def test_an_uncalibrated_model_asks_for_a_share_and_promises_nothing(dock: Any, pet_viewer: Any, qtbot: Any) -> None:
+def test_an_uncalibrated_model_asks_for_a_share_and_promises_nothing(
+    dock: Any, pet_viewer: Any, qtbot: Any, tmp_path: Path
+) -> None:
     panel = dock(fake_maker(FakeMethod(calibration=type(calibration()).none())))
     panel.run()
     qtbot.waitUntil(lambda: not panel.is_running)
@@ -211,6 +224,8 @@ def test_an_uncalibrated_model_asks_for_a_share_and_promises_nothing(dock: Any, 
     review.threshold._amount.setValue(1.0)
     qtbot.waitUntil(lambda: len(review.table.findings) > 0)
     assert review.result.provenance.asked == Asked(0.01, Per.SHARE)  # type: ignore[union-attr]
+    promises = {row["calibration"] for row in saved(review, tmp_path / "findings.csv")}
+    assert promises == {"none: the most anomalous 0.01 of the body"}
 
 
 def test_the_slider_ends_where_the_promise_does(review: Review) -> None:

@@ -129,16 +129,35 @@ def test_the_table_has_the_columns_of_the_interface_and_says_what_the_promise_is
     assert (cells["centroid_l_mm"], cells["hu_mean"], cells["slice_last"]) == ("-123.456", "-35.25", "5")
 
 
+def last_cell(result: Result, made: Provenance | None, path: Path) -> str:
+    """What the table says of the promise."""
+    write_findings_csv(result.findings, path, made)
+    with path.open(newline="") as file:
+        return next(csv.DictReader(file))["calibration"]
+
+
 def test_a_promise_of_patients_has_no_caveat(result: Result, tmp_path: Path) -> None:
-    write_findings_csv(result.findings, tmp_path / "f.csv", calibration=CalibrationSource.PATIENTS)
-    assert (tmp_path / "f.csv").read_text().splitlines()[1].endswith(",true,patients")
     real = replace(result, provenance=replace(result.provenance, calibration_source=CalibrationSource.PATIENTS))
+    assert last_cell(real, real.provenance, tmp_path / "f.csv") == "patients"
     assert "caveat" not in result_json(real)["calibration"]
+
+
+@pytest.mark.parametrize("source", list(CalibrationSource))
+def test_a_share_of_the_body_names_no_promise_whatever_the_model_could_promise(
+    result: Result, tmp_path: Path, source: CalibrationSource
+) -> None:
+    made = replace(result.provenance, calibration_source=source, asked=Asked(0.025, Per.SHARE))
+    assert last_cell(result, made, tmp_path / "f.csv") == "none: the most anomalous 0.025 of the body"
+    assert "caveat" not in result_json(replace(result, provenance=made))["calibration"]
+
+
+def test_labels_that_no_threshold_made_have_the_column_and_nothing_in_it(result: Result, tmp_path: Path) -> None:
+    assert last_cell(result, None, tmp_path / "f.csv") == ""
 
 
 def test_without_findings_the_table_is_its_head(tmp_path: Path) -> None:
     write_findings_csv((), tmp_path / "f.csv")
-    assert (tmp_path / "f.csv").read_text() == ",".join(FINDING_COLUMNS) + "\n"
+    assert (tmp_path / "f.csv").read_text() == ",".join(FINDING_COLUMNS) + ",calibration\n"
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])

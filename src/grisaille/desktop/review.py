@@ -31,6 +31,7 @@ from grisaille.desktop.docked import Docked
 from grisaille.desktop.findings_table import FindingsTable
 from grisaille.desktop.ink import ink
 from grisaille.desktop.label_book import LabelBook
+from grisaille.desktop.layers import PROVENANCE
 from grisaille.desktop.slice_strip import Curve, SliceStrip, Span
 from grisaille.desktop.slices import SliceWalk, slice_peaks
 from grisaille.desktop.threshold import Relabeller, ThresholdControl
@@ -236,8 +237,9 @@ class Review(Docked):
         """Write the findings shown to ``path``."""
         from grisaille.io.results import write_findings_csv
 
+        layer = self.labels_layer
         try:
-            write_findings_csv(self.table.findings, path)
+            write_findings_csv(self.table.findings, path, None if layer is None else layer.metadata.get(PROVENANCE))
         except GrisailleError as error:
             self._say(str(error))
         else:

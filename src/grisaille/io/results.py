@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from grisaille.core.calibration import CalibrationSource
+from grisaille.core.calibration import CalibrationSource, Per
 from grisaille.core.finding import FINDING_COLUMNS, Finding
-from grisaille.core.result import RESEARCH_USE, SYNTHETIC_CAVEAT, Result
+from grisaille.core.result import RESEARCH_USE, SYNTHETIC_CAVEAT, Provenance, Result
 from grisaille.core.safe_write import replacing, replacing_folder
 from grisaille.io.image import path_of
 from grisaille.io.labels import write_labels
@@ -62,8 +62,7 @@ def write_result(result: Result, out_dir: str | os.PathLike[str], *, overwrite: 
         write_labels(result.labels, folder / "labels.nii.gz")
         for key, volume in (anomaly.healthy.volumes if anomaly.healthy else {}).items():
             write_volume(volume, folder / f"healthy_{key}.nii.gz")
-        calibration = result.provenance.calibration_source
-        write_findings_csv(result.findings, folder / "findings.csv", calibration=calibration)
+        write_findings_csv(result.findings, folder / "findings.csv", result.provenance)
         _write_json(result_json(result), folder / "result.json")
 
 
@@ -76,28 +75,24 @@ def findings_rows(findings: Iterable[Finding]) -> list[list[str]]:
 
 
 def write_findings_csv(
-    findings: Sequence[Finding], path: str | os.PathLike[str], *, calibration: CalibrationSource | None = None
+    findings: Sequence[Finding], path: str | os.PathLike[str], made: Provenance | None = None
 ) -> None:
-    """Write the findings as a table.
+    """Write the findings as a table, whose last column says what the threshold's promise is worth.
 
     Parameters
     ----------
-    calibration
-        On whom the threshold's promise was measured; a last column then says so.
+    made
+        How the labels came about; None where no threshold made them.
 
     Raises
     ------
     OutputError
         If it cannot be written whole.
     """
-    header, rows = list(FINDING_COLUMNS), findings_rows(findings)
-    if calibration is not None:
-        header.append("calibration")
-        caveat = f": {SYNTHETIC_CAVEAT}" if calibration is CalibrationSource.SYNTHETIC else ""
-        rows = [[*row, f"{calibration.value}{caveat}"] for row in rows]
+    promise = "" if made is None else _promise(made)
+    rows = [[*FINDING_COLUMNS, "calibration"], *([*row, promise] for row in findings_rows(findings))]
     with replacing(path_of(path)) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerows([header, *rows])
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def result_json(result: Result) -> dict[str, Any]:
@@ -109,7 +104,7 @@ def result_json(result: Result) -> dict[str, Any]:
         "per": made.asked.per,
         "asked": made.asked.amount,
     }
-    if made.calibration_source is CalibrationSource.SYNTHETIC:
+    if made.calibration_source is CalibrationSource.SYNTHETIC and made.asked.per is not Per.SHARE:
         calibration["caveat"] = SYNTHETIC_CAVEAT
     record: dict[str, Any] = _plain(
         {
@@ -134,6 +129,14 @@ def result_json(result: Result) -> dict[str, Any]:
         }
     )
     return record
+
+
+def _promise(made: Provenance) -> str:
+    """On whom the promise was measured that the labels rest on; a share of the body promises nothing."""
+    if made.asked.per is Per.SHARE:
+        return f"{CalibrationSource.NONE.value}: the most anomalous {made.asked.amount:.6g} of the body"
+    caveat = f": {SYNTHETIC_CAVEAT}" if made.calibration_source is CalibrationSource.SYNTHETIC else ""
+    return f"{made.calibration_source.value}{caveat}"
 
 
 def _write_json(record: Mapping[str, Any], path: Path) -> None:
