@@ -63,7 +63,7 @@ def load_method(
     model = _model(ref)
     bundle = read_bundle(model.path)
     name = _method_name(bundle, model.path)
-    fitted = catalog.config_class(name).from_mapping(bundle.header["config"])
+    fitted = _settings(name, bundle, model.path)
     config = _changed(fitted, settings or {})
     files = find_weights(name, config, weights=weights, allow_download=allow_download, folders=folders)
     bundle = Bundle(bundle.arrays, {**bundle.header, "config": config.to_mapping()})
@@ -135,6 +135,17 @@ def _method_name(bundle: Bundle, path: Path) -> str:
             f"it knows {', '.join(catalog.names())}"
         )
     return str(name)
+
+
+def _settings(name: str, bundle: Bundle, path: Path) -> Config:
+    """The settings that the model was fitted with."""
+    try:
+        return catalog.config_class(name).from_mapping(bundle.header["config"])
+    except (ConfigError, TypeError, ValueError) as error:
+        raise WeightsMismatch(
+            f"{path.name} has settings that this grisaille does not know ({error}); "
+            "open it with the version that wrote it, or fit it anew"
+        ) from error
 
 
 def _changed(fitted: Config, settings: Mapping[str, Any]) -> Config:

@@ -12,22 +12,34 @@ from grisaille.core.calibration import CalibrationSource, Per
 from grisaille.core.errors import ConfigError, InputError, WeightsMismatch
 from grisaille.core.run import Run
 from grisaille.core.study import Case, Study
-from grisaille.flows.load import find_weights
+from grisaille.flows.load import find_weights, load_method, save_method
 from grisaille.methods.mvg.config import MvgConfig, Numerics, Preset
-from grisaille.methods.mvg.levels import PooledModel, ReferenceModel
 from grisaille.methods.mvg.method import MVG
+from grisaille.methods.mvg.modality import ModalityModel
 from grisaille.nn.backbone import random_backbone
 from grisaille.weights.bundle import Bundle
 from phantoms import small_cohort, small_phantom
 
 RUN = Run(device="cpu", threads=1)
-CONFIG = MvgConfig(preset=Preset.RIPPEL2020, input_size=64, levels=(1, 4), keep_patients=True)
+PATCHES = MvgConfig(
+    preset=Preset.VOLUME, spacing_mm=4.0, step_mm=12.0, node_mm=80.0, levels=(3, 4), folds=2, keep_patients=True
+)
+CONFIGS = {
+    "volume": PATCHES,
+    "padim": replace(PATCHES, preset=Preset.PADIM, levels=(4,)),
+    "rippel2020": replace(PATCHES, preset=Preset.RIPPEL2020, input_size=64, levels=(1, 4)),
+    "published arithmetic": replace(
+        PATCHES, preset=Preset.RIPPEL2020, input_size=64, levels=(1,), numerics=Numerics.REFERENCE
+    ),
+}
+PRESETS = pytest.mark.parametrize("preset", CONFIGS)
+VOLUME = CONFIGS["volume"]
 
 
 @cache
 def site(number: int) -> tuple[Case, ...]:
-    """Three patients with CT and PET, and at the second site as many with CT alone."""
-    cases = small_cohort(3, 21 + number)
+    """Two patients with CT and PET at site 0; at site 1 as many with CT alone."""
+    cases = small_cohort(2, 21 + number)
     return cases if number == 0 else tuple(replace(case, load=lambda case=case: ct_alone(case)) for case in cases)
 
 
@@ -37,89 +49,111 @@ def ct_alone(case: Case) -> Study:
 
 
 @cache
-def fitted(*sites: int, config: MvgConfig = CONFIG) -> MVG:
-    cases = [case for number in sites for case in site(number)]
+def fitted(*sites: int, config: MvgConfig = VOLUME) -> MVG:
+    return fit([case for number in sites for case in site(number)], config)
+
+
+def fit(cases: list[Case], config: MvgConfig) -> MVG:
     return MVG.create(config, find_weights("mvg", config)).fit(cases, RUN)
+
+
+def assert_same_model(one: ModalityModel, other: ModalityModel, rows: tuple[np.ndarray, ...]) -> None:
+    assert one.lattice == other.lattice
+    assert one.mean == pytest.approx(other.mean, rel=1e-9)
+    assert one.spread == pytest.approx(other.spread, rel=1e-9)
+    assert (one.position is None) == (other.position is None)
+    if one.position is not None and other.position is not None:
+        for name, values in one.position.arrays().items():
+            np.testing.assert_allclose(values, other.position.arrays()[name], rtol=1e-9)
+    places = np.random.default_rng(0).uniform(-200, 200, (40, 3))
+    for level, twin, some in zip(one.levels, other.levels, rows, strict=True):
+        expected = twin.distances(some[:40], places[: len(some)])
+        np.testing.assert_allclose(level.distances(some[:40], places[: len(some)]), expected, rtol=1e-9)
+    for scale, usual in zip(one.scales, other.scales, strict=True):
+        np.testing.assert_array_equal(scale.values, usual.values)
 
 
 def assert_same_fit(one: MVG, other: MVG) -> None:
     assert one.patients == other.patients
+    assert one.config == other.config
     assert set(one.models) == set(other.models) == set(one.canaries)
-    probe = np.random.default_rng(0)
     for key, model in one.models.items():
-        twin = other.models[key]
-        assert model.mean == pytest.approx(twin.mean, rel=1e-9)
-        assert model.spread == pytest.approx(twin.spread, rel=1e-9)
-        for level, expected in zip(model.levels, twin.levels, strict=True):
-            assert isinstance(level, (PooledModel, ReferenceModel))
-            rows = probe.standard_normal((20, level.degrees), dtype=np.float32)
-            places = np.zeros((20, 3))
-            np.testing.assert_allclose(level.distances(rows, places), expected.distances(rows, places), rtol=1e-9)
-    study = small_phantom(5).study
-    np.testing.assert_allclose(one.score(study, RUN).scores, other.score(study, RUN).scores, rtol=1e-6)
+        rows = next(case.scans[key].rows for case in one.kept if key in case.scans)
+        assert_same_model(model, other.models[key], rows)
+    assert set(one.calibrations) == set(other.calibrations)
+    for key, promise in one.calibrations.items():
+        twin = other.calibrations[key]
+        for name in ("source", "patients", "body_voxels"):
+            assert getattr(promise, name) == getattr(twin, name)
+        for name in ("cuts", "findings", "voxels"):
+            np.testing.assert_array_equal(getattr(promise, name), getattr(twin, name), err_msg=f"{name} of {key}")
 
 
-def test_two_sites_merged_are_the_fit_of_their_images_together() -> None:
-    assert_same_fit(fitted(0).merge(fitted(1)), fitted(0, 1))
+@PRESETS
+def test_two_sites_merged_are_the_fit_of_their_images_together(preset: str) -> None:
+    config = CONFIGS[preset]
+    merged, pooled = fitted(1, config=config).merge(fitted(0, config=config)), fitted(1, 0, config=config)
+    assert_same_fit(merged, pooled)
+    assert {key: one.scans for key, one in merged.calibrations.items()} == {"ct": 4, "pet": 2, "ct+pet": 2}
 
 
-def test_a_patient_taken_out_was_never_there() -> None:
-    pooled, gone = fitted(0, 1), site(1)[0].patient
-    rest = [case for number in (0, 1) for case in site(number) if case.patient != gone]
+@PRESETS
+def test_a_patient_taken_out_was_never_there(preset: str) -> None:
+    config, gone = CONFIGS[preset], site(1)[0].patient
+    pooled = fitted(1, 0, config=config)
     without = pooled.without_patient(gone)
-    assert_same_fit(without, MVG(CONFIG, pooled.backbone, pooled.weights).fit(rest, RUN))
+    assert_same_fit(without, fit([case for case in (*site(1), *site(0)) if case.patient != gone], config))
     assert gone not in str(without.state().header)
+    assert without.patients == 3
 
 
-def test_the_published_arithmetic_merges_too() -> None:
-    config = replace(CONFIG, numerics=Numerics.REFERENCE, levels=(1,))
-    assert_same_fit(fitted(0, config=config).merge(fitted(1, config=config)), fitted(0, 1, config=config))
+def test_a_merged_model_scores_and_promises_as_the_pooled_fit_does() -> None:
+    study = small_phantom(5).study
+    found, expected = (one.score(study, RUN) for one in (fitted(1).merge(fitted(0)), fitted(1, 0)))
+    np.testing.assert_array_equal(found.scores, expected.scores)
+    assert found.calibration.cut(1.0, Per.SCAN) == expected.calibration.cut(1.0, Per.SCAN)
 
 
-def test_a_merged_model_promises_nothing_until_it_is_calibrated() -> None:
-    merged = fitted(0).merge(fitted(1))
-    anomaly = merged.score(small_phantom(5).study, RUN)
-    assert anomaly.calibration.source is CalibrationSource.NONE
-    with pytest.raises(ConfigError, match="never calibrated"):
-        merged.label(anomaly, 1.0, Per.SCAN)
-    again = merged.calibrate(small_cohort(2, 40), RUN)
-    assert again.score(small_phantom(5).study, RUN).calibration.scans == 2
+def test_the_promise_of_phantoms_stays_one_when_patients_join_them() -> None:
+    merged = fitted(1).merge(fitted(0).calibrated_on(CalibrationSource.SYNTHETIC))
+    assert {one.source for one in merged.calibrations.values()} == {CalibrationSource.SYNTHETIC}
 
 
-def test_what_was_kept_survives_a_file() -> None:
-    first = fitted(0)
-    again = MVG.from_state(first.state(), find_weights("mvg", CONFIG))
-    assert_same_fit(again.merge(fitted(1)), first.merge(fitted(1)))
+@PRESETS
+def test_what_was_kept_survives_a_file(preset: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("kept") / "site.safetensors"
+    first = fitted(1, config=CONFIGS[preset])
+    save_method(first.calibrated_on(CalibrationSource.SYNTHETIC), path)
+    again = load_method(path)
+    assert isinstance(again, MVG)
+    assert [case.source for case in again.kept] == [CalibrationSource.SYNTHETIC] * 2
+    other = fitted(0, config=CONFIGS[preset])
+    assert_same_fit(again.calibrated_on(CalibrationSource.PATIENTS).merge(other), first.merge(other))
 
 
 def test_models_from_before_patients_could_be_kept_still_load() -> None:
-    state = fitted(0, config=replace(CONFIG, keep_patients=False)).state()
-    assert state.header["config"]["keep_patients"] is False
+    state = replace(fitted(0), config=replace(VOLUME, keep_patients=False), kept=()).state()
     assert not any("kept" in name for name in state.arrays)
     old = {name: value for name, value in state.header.items() if name != "kept"}
     old["config"] = {name: value for name, value in old["config"].items() if name != "keep_patients"}
-    files = find_weights("mvg", CONFIG)
+    files = find_weights("mvg", VOLUME)
     for header in (state.header, old):
         loaded = MVG.from_state(Bundle(state.arrays, header), files)
-        assert loaded.kept == {}
+        assert loaded.kept == ()
         assert not loaded.config.keep_patients
 
 
-def test_models_that_kept_nothing_say_how_to_fit_one_that_does() -> None:
-    forgetful = fitted(0, config=replace(CONFIG, keep_patients=False))
+def test_models_keep_nothing_unless_asked() -> None:
+    config = replace(CONFIGS["rippel2020"], keep_patients=False)
+    forgetful = fitted(1, config=config)
+    assert forgetful.kept == ()
     for attempt in (
-        lambda: forgetful.merge(fitted(1)),
-        lambda: fitted(1).merge(forgetful),
+        lambda: forgetful.merge(fitted(0)),
+        lambda: fitted(0).merge(forgetful),
         lambda: forgetful.without_patient("anybody"),
     ):
         with pytest.raises(ConfigError, match="fit with keep_patients"):
             attempt()
-
-
-@pytest.mark.parametrize("preset", [Preset.VOLUME, Preset.PADIM])
-def test_presets_that_know_the_place_keep_no_patients(preset: Preset) -> None:
-    with pytest.raises(ConfigError, match="belongs to the preset rippel2020"):
-        MvgConfig(preset=preset, keep_patients=True)
 
 
 def test_what_does_not_fit_together_is_not_merged() -> None:
@@ -134,12 +168,22 @@ def test_what_does_not_fit_together_is_not_merged() -> None:
 
 def test_a_batch_size_is_no_reason_not_to_merge() -> None:
     other = replace(fitted(1), config=replace(fitted(1).config, batch=2))
-    assert fitted(0).merge(other).patients == 6
+    assert fitted(0).merge(other).patients == 4
 
 
 def test_only_patients_who_are_there_go_and_two_must_stay() -> None:
     with pytest.raises(InputError, match="none of the model's patients"):
         fitted(0).without_patient("nobody")
-    first, second, _ = (case.patient for case in site(0))
     with pytest.raises(InputError, match="at least 2"):
-        fitted(0).without_patient(first).without_patient(second)
+        fitted(0).without_patient(site(0)[0].patient)
+
+
+def test_a_modality_that_nobody_has_any_more_is_forgotten() -> None:
+    first, second = site(0)
+    ct = [case for number in (1, 0) for case in site(number)]
+    pooled = fitted(1, 0)
+    kept = tuple(replace(case, scans={"ct": case.scans["ct"]}) for case in pooled.kept)
+    rest = replace(pooled, kept=kept).without_patient(first.patient)
+    assert set(rest.models) == set(rest.canaries) == set(rest.calibrations) == {"ct"}
+    assert rest.patients == len(ct) - 1
+    assert second.patient in str(rest.state().header)

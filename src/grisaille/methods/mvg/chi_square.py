@@ -13,13 +13,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
 from scipy.special import erfc
 from scipy.stats import chi2
 
 from grisaille.core.errors import ConfigError
 from grisaille.methods.mvg.config import MvgConfig, Preset
+from grisaille.methods.mvg.gaussian import Array
 from grisaille.methods.mvg.levels import PooledModel, ReferenceModel
 from grisaille.methods.mvg.modality import ModalityModel
+from grisaille.methods.mvg.observation import Observation
+from grisaille.methods.mvg.spool import Spool
 
 MOST_SIGMA = 30.0
 """Beyond this the probability leaves the range of float64."""
@@ -56,8 +60,7 @@ def published_thresholds(
     ConfigError
         If the preset is another than ``rippel2020``, or ``sigma`` is out of bounds.
     """
-    if config.preset is not Preset.RIPPEL2020:
-        raise ConfigError(f"chi-square thresholds belong to the preset rippel2020; this is {config.preset.value}")
+    require_published(config, "chi-square thresholds belong")
     return {
         key: {
             tap: chi_square_threshold(level.degrees, sigma)
@@ -66,3 +69,19 @@ def published_thresholds(
         }
         for key, model in models.items()
     }
+
+
+def slice_distances(config: MvgConfig, model: ModalityModel, seen: Observation, spool: Spool) -> Mapping[int, Array]:
+    """By level, the (slices,) distances of one volume's slices; NaN where a slice shows no body."""
+    distances = {}
+    for number, (tap, level) in enumerate(zip(config.taps, model.levels, strict=True)):
+        body = seen.patches[number].body.ravel()
+        distances[tap] = np.full(body.shape, np.nan)
+        distances[tap][body] = level.distances(seen.rows(number, spool), seen.places(number))
+    return distances
+
+
+def require_published(config: MvgConfig, what: str) -> None:
+    """Raise ``ConfigError`` unless a slice has one feature vector, as published."""
+    if config.preset is not Preset.RIPPEL2020:
+        raise ConfigError(f"{what} to the preset rippel2020; this is {config.preset.value}")

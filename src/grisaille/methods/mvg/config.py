@@ -96,8 +96,8 @@ class MvgConfig(Config):
     folds: int = knob(10, "Parts that patients are left out in to measure the promise", low=2, high=100, advanced=True)
     keep_patients: bool = knob(
         False,
-        "Keep each patient's pseudonym and slice features in the model (rippel2020), to merge it or take a patient "
-        "out; protect such a file as you would the images",
+        "Keep each patient's pseudonym, features and body outline in the model, to merge it or take a patient out; "
+        "some 7 MB a torso scan (volume), to be protected as the images are",
         advanced=True,
     )
 
@@ -113,8 +113,6 @@ class MvgConfig(Config):
             raise ConfigError(
                 f"reduction {self.reduction.value} belongs to the preset rippel2020; this is {self.preset.value}"
             )
-        if self.keep_patients and self.preset is not Preset.RIPPEL2020:
-            raise ConfigError(f"keep_patients belongs to the preset rippel2020; this is {self.preset.value}")
 
     @property
     def taps(self) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from grisaille.core.arrays import require_shape
 from grisaille.core.errors import InputError, ShapeError
 
 Array = npt.NDArray[np.float64]
@@ -205,6 +206,10 @@ class Gaussian:
     mean: Array
     factor: Array
     directions: Array | None = None
+
+    def __post_init__(self) -> None:
+        kept = len(self.mean) if self.directions is None else len(self.directions)
+        require_shape(self.factor, (kept, kept), "the factor of a covariance")
 
     @classmethod
     def of(cls, mean: Array, covariance: Covariance, directions: Array | None = None) -> Self:

@@ -25,19 +25,20 @@ from grisaille.imaging.body import body_mask
 from grisaille.imaging.findings import label_above
 from grisaille.imaging.resample import resample_array
 from grisaille.methods.mvg.canary import Features, canary, require_same
-from grisaille.methods.mvg.chi_square import published_thresholds
+from grisaille.methods.mvg.chi_square import published_thresholds, require_published, slice_distances
+from grisaille.methods.mvg.cohort import learn_cohort
 from grisaille.methods.mvg.config import MvgConfig
-from grisaille.methods.mvg.fitting import learn
-from grisaille.methods.mvg.kept import KeptScan
-from grisaille.methods.mvg.left_out import LeftOut, left_out_counts, subsets
+from grisaille.methods.mvg.gaussian import Array
+from grisaille.methods.mvg.kept import KeptCase
+from grisaille.methods.mvg.left_out import subsets
 from grisaille.methods.mvg.modality import Known, ModalityModel
-from grisaille.methods.mvg.observation import Observation, observe
+from grisaille.methods.mvg.observation import Observation, SeenCase, observe
 from grisaille.methods.mvg.pooling import merged, without_patient
 from grisaille.methods.mvg.promise import ScanCount, calibration, counting_grid
 from grisaille.methods.mvg.recipe import Recipe
 from grisaille.methods.mvg.scoremap import slice_scores, voxel_scores
 from grisaille.methods.mvg.spool import Spool
-from grisaille.methods.mvg.state import read_state, write_state
+from grisaille.methods.mvg.state import read_recipe, read_state, require_same_layout, write_state
 from grisaille.weights.bundle import Bundle
 from grisaille.weights.store import WeightsFile
 
@@ -62,7 +63,7 @@ class MVG:
     patients
         Healthy people it was fitted on.
     kept
-        Their scans by modality key, where the config asks to keep them.
+        What a merge or a removal needs of each case, where the config asks to keep it.
     """
 
     name: ClassVar[str] = "mvg"
@@ -75,7 +76,7 @@ class MVG:
     canaries: Mapping[str, Features] = field(default_factory=dict)
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
     patients: int = 0
-    kept: Mapping[str, tuple[KeptScan, ...]] = field(default_factory=dict)
+    kept: tuple[KeptCase, ...] = ()
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -110,47 +111,31 @@ class MVG:
             If there are fewer than two patients.
         """
         with Spool() as spool:
-            seen: dict[str, list[tuple[int, Observation]]] = {}
-            for number, case in enumerate(cases):
-                for key, volume in case.load().volumes.items():
-                    what = f"reading {key.upper()} of case {number + 1} of {len(cases)}"
-                    one = observe(volume, self.recipe, self.backbone, spool, run=run, what=what)
-                    seen.setdefault(key, []).append((number, one))
-            learned = {
-                key: learn(
-                    [one for _, one in part],
-                    [cases[number].patient for number, _ in part],
-                    self.recipe,
-                    spool,
-                    self.models[key].position if key in self.models else None,
-                    run=run,
-                    what=key.upper(),
-                )
-                for key, part in seen.items()
-            }
-            maps = {key: LeftOut(learned[key], seen[key]) for key in seen}
-            counts = left_out_counts(maps, cases, spool, self.config.smallest_ml, run=run)
-            kept = {
-                key: tuple(KeptScan.of(one, cases[number].patient, spool) for number, one in part)
-                for key, part in seen.items()
-                if self.config.keep_patients
-            }
+            seen = [
+                self._seen(case, spool, run, f"of case {number} of {len(cases)}")
+                for number, case in enumerate(cases, 1)
+            ]
+            # Where a fitted model is fitted anew, places in the body stay those that other sites share.
+            positions = {key: model.position for key, model in self.models.items()}
+            fitted = learn_cohort(seen, self.recipe, spool, positions, run=run)
+            kept = tuple(KeptCase.of(case, spool) for case in seen) if self.config.keep_patients else ()
         return replace(
             self,
             # Written out, so that a file keeps its meaning when a preset's own levels change.
             config=replace(self.config, levels=self.config.taps),
-            models={key: one.model for key, one in learned.items()},
-            canaries={key: canary(self.recipe, self.backbone, _modality(key), run) for key in learned},
-            calibrations={key: calibration(part, CalibrationSource.PATIENTS) for key, part in counts.items()},
+            models=fitted.models,
+            canaries={key: canary(self.recipe, self.backbone, _modality(key), run) for key in fitted.models},
+            calibrations=fitted.calibrations,
             patients=len({case.patient for case in cases}),
             kept=kept,
         )
 
     def merge(self, other: MVG, run: Run | None = None) -> MVG:
-        """The fit of this model's patients and another site's together, from their kept features.
+        """The fit of this model's patients and another site's together, from what both kept of them.
 
-        It equals the fit of the pooled images with the same ``run.seed``. Neither site's promise
-        holds for it, so it has none until it is calibrated.
+        It equals a first fit of the pooled images, these before those, with the same ``run.seed``:
+        places in the body, usual distances and the promise are all measured anew. The promise is
+        called synthetic where one site's is.
 
         Raises
         ------
@@ -164,7 +149,9 @@ class MVG:
         return merged(self, other, run or Run())
 
     def without_patient(self, pseudonym: str, run: Run | None = None) -> MVG:
-        """The fit as if a patient had never been seen; without a promise until it is calibrated.
+        """The fit as if a patient had never been seen, the promise included.
+
+        It equals a first fit of the other patients with the same ``run.seed``.
 
         Raises
         ------
@@ -188,6 +175,33 @@ class MVG:
         """
         return published_thresholds(self.config, self.models, sigma)
 
+    def slice_distances(self, study: Study, run: Run | None = None) -> Mapping[str, Mapping[int, Array]]:
+        """How far each slice is from healthy, to be held against ``chi_square_thresholds``.
+
+        Source: Rippel, Mertens and Merhof 2020, arXiv 2005.14140: the Mahalanobis distance of a
+        slice's mean features to the healthy ones of the same level.
+
+        Returns
+        -------
+        By modality key and level, (slices,) float64 along the configured axis of the volume's own
+        grid, in its order; NaN where a slice shows no body.
+
+        Raises
+        ------
+        ConfigError
+            If the preset is another than ``rippel2020``.
+        UnsuitableVolume
+            If the study has no modality that was learned, or no body.
+        WeightsMismatch
+            If network, settings or precision are not those of the fit.
+        """
+        require_published(self.config, "distances of whole slices belong")
+        with Spool() as spool:
+            return {
+                key: slice_distances(self.config, self.models[key], seen, spool)
+                for key, seen in self._observed(self._known(study), spool, run or Run())
+            }
+
     def calibrate(self, cases: Sequence[Case], run: Run) -> Self:
         """The promise, measured on healthy cases that it was not fitted on."""
         counts: dict[str, list[ScanCount]] = {}
@@ -205,9 +219,12 @@ class MVG:
         )
 
     def calibrated_on(self, source: CalibrationSource) -> Self:
-        """The same promise, its source named: phantoms are no patients, and only the caller knows."""
+        """The same promise, its source named: phantoms are no patients, and only the caller knows.
+
+        What is kept of the patients remembers it for the promise of a merged model.
+        """
         renamed = {key: replace(one, source=source) for key, one in self.calibrations.items()}
-        return replace(self, calibrations=renamed)
+        return replace(self, calibrations=renamed, kept=tuple(replace(case, source=source) for case in self.kept))
 
     def score(self, study: Study, run: Run) -> AnomalyMap:
         """One score a voxel of the reference grid and one a slice along the configured axis.
@@ -221,25 +238,19 @@ class MVG:
         WeightsMismatch
             If network, settings or precision are not those of the fit.
         """
-        used = {key: volume for key, volume in study.volumes.items() if key in self.models}
-        if not used:
-            raise UnsuitableVolume(
-                f"the study holds {', '.join(study.volumes)}, the model knows "
-                f"{', '.join(self.models) or 'nothing yet'}; "
-                "give a study with one of these, or fit the model"
-            )
+        used = self._known(study)
         if self.patients < FEW_PATIENTS:
             run.note(f"the model saw {self.patients} healthy patients only; scores are rough below {FEW_PATIENTS}")
         grid = study.reference
         body = body_mask(study.main)
         with Spool() as spool:
-            scores = voxel_scores(self._maps(Study(used, study.patient), spool, run), body, grid)
+            scores = voxel_scores(self._maps(used, spool, run), body, grid)
         axis = self.config.axis
         return AnomalyMap(
             scores,
             SliceScores(axis, slice_scores(scores, grid, axis)),
             grid,
-            self.calibrations.get("+".join(sorted(used)), Calibration.none()),
+            self.calibrations.get("+".join(sorted(used.volumes)), Calibration.none()),
             extras={BODY: Volume(scores > 0, grid, name=BODY)},
             source=study.main.source,
         )
@@ -267,23 +278,52 @@ class MVG:
         Raises
         ------
         WeightsMismatch
-            If ``files`` hold another network than the model was fitted with.
+            If ``files`` hold another network than the model was fitted with, or the bundle's layout is another.
+        DamagedWeights
+            If parts of the bundle are missing or do not fit each other.
         """
-        method = cls.create(MvgConfig.from_mapping(bundle.header["config"]), files)
-        if method.backbone.fingerprint != bundle.header["fingerprint"]:
+        config, fingerprint = read_recipe(bundle)
+        method = cls.create(config, files)
+        if method.backbone.fingerprint != fingerprint:
             raise WeightsMismatch(
                 f"the model was fitted with other weights of {method.config.backbone.value} than those of "
                 f"{files[method.config.backbone.value].path.name}; give the weights it was fitted with, or fit it anew"
             )
-        return replace(method, **read_state(bundle, method.recipe))
+        fitted = replace(method, **read_state(bundle, method.recipe))
+        require_same_layout(bundle, fitted.state())
+        return fitted
+
+    def _seen(self, case: Case, spool: Spool, run: Run, which: str) -> SeenCase:
+        """A healthy case, looked at."""
+        scans = {
+            key: observe(volume, self.recipe, self.backbone, spool, run=run, what=f"reading {key.upper()} {which}")
+            for key, volume in case.load().volumes.items()
+        }
+        return SeenCase(case.patient, scans)
+
+    def _known(self, study: Study) -> Study:
+        """The volumes of modalities that were learned."""
+        used = {key: volume for key, volume in study.volumes.items() if key in self.models}
+        if not used:
+            raise UnsuitableVolume(
+                f"the study holds {', '.join(study.volumes)}, the model knows "
+                f"{', '.join(self.models) or 'nothing yet'}; "
+                "give a study with one of these, or fit the model"
+            )
+        return Study(used, study.patient)
+
+    def _observed(self, study: Study, spool: Spool, run: Run) -> Iterator[tuple[str, Observation]]:
+        """Each modality of a study of learned ones, looked at by the network of the fit."""
+        for key, volume in study.volumes.items():
+            require_same(canary(self.recipe, self.backbone, volume.modality, run), self.canaries[key], key.upper())
+            what = f"scoring {key.upper()} slices"
+            yield key, observe(volume, self.recipe, self.backbone, spool, run=run, what=what)
 
     def _maps(self, study: Study, spool: Spool, run: Run) -> Iterator[Known]:
         """The map of each modality of a study of learned ones."""
-        for key, volume in study.volumes.items():
+        for key, observed in self._observed(study, spool, run):
             model = self.models[key]
-            require_same(canary(self.recipe, self.backbone, volume.modality, run), self.canaries[key], key.upper())
-            what = f"scoring {key.upper()} slices"
-            seen = model.placed(observe(volume, self.recipe, self.backbone, spool, run=run, what=what))
+            seen = model.placed(observed)
             unlike = model.share_outside(seen)
             if unlike > 0:
                 run.note(

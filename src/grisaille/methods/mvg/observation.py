@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
@@ -12,9 +13,11 @@ from grisaille.core.grid import Grid
 from grisaille.core.run import Run
 from grisaille.core.volume import Volume
 from grisaille.imaging.body import body_mask
+from grisaille.imaging.resample import resample_array
 from grisaille.methods.mvg.features import LevelPatches
 from grisaille.methods.mvg.frame import BodyFrame, describe_planes
 from grisaille.methods.mvg.gaussian import Array
+from grisaille.methods.mvg.promise import counting_grid
 from grisaille.methods.mvg.recipe import Recipe
 from grisaille.methods.mvg.spool import Slot, Spool
 
@@ -31,7 +34,7 @@ class Observation:
     grid
         Of the volume.
     body
-        Where its (z, y, x) bool body mask is kept, packed.
+        Where its body mask is kept, packed, on ``counting_grid(grid)``: false positives are counted there.
     frame, pictures
         Of the body, to find its place; None where the preset does not ask for it.
     patches
@@ -61,9 +64,17 @@ class Observation:
         return np.zeros_like(points) if self.frame is None else self.frame.coordinates(points)
 
     def body_mask(self, spool: Spool) -> npt.NDArray[np.bool_]:
-        """(z, y, x) on ``grid``."""
-        bits = np.unpackbits(spool.get(self.body), count=self.grid.size)
-        return bits.reshape(self.grid.shape).astype(bool)
+        """(z, y, x) bool on ``counting_grid(grid)``."""
+        grid = counting_grid(self.grid)
+        return np.unpackbits(spool.get(self.body), count=grid.size).reshape(grid.shape).astype(bool)
+
+
+@dataclass(frozen=True, eq=False)
+class SeenCase:
+    """The observations of one case by modality key, its patient's pseudonym beside them."""
+
+    patient: str
+    scans: Mapping[str, Observation]
 
 
 def observe(volume: Volume, recipe: Recipe, backbone: Backbone, spool: Spool, *, run: Run, what: str) -> Observation:
@@ -85,5 +96,6 @@ def observe(volume: Volume, recipe: Recipe, backbone: Backbone, spool: Spool, *,
         for level, (values, where) in enumerate(zip(maps, patches, strict=True)):
             slots[level].append(spool.put(values[where.body[done : done + count]]))
         done += count
-    kept = spool.put(np.packbits(body))
+    coarse = resample_array(body, volume.grid, counting_grid(volume.grid), nearest=True)
+    kept = spool.put(np.packbits(coarse))
     return Observation(volume.grid, kept, frame, pictures, patches, tuple(tuple(part) for part in slots))

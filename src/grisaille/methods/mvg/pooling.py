@@ -1,26 +1,25 @@
 """Fitted models of two sites made one, and a patient taken out, without any image.
 
-A model that kept its patients' slice features is learned again from them, so that what comes
-out is the fit of those patients and not an estimate of it.
+A model that kept what it saw of its patients is learned again from that, so that what comes
+out is the fit of those patients, promise included, and not an estimate of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from grisaille.core.calibration import CalibrationSource
 from grisaille.core.config import knobs
 from grisaille.core.errors import ConfigError, InputError, WeightsMismatch
 from grisaille.core.run import Run
-from grisaille.methods.mvg.fitting import learn
-from grisaille.methods.mvg.kept import KeptScan
+from grisaille.methods.mvg.cohort import learn_cohort
+from grisaille.methods.mvg.kept import KeptCase
 from grisaille.methods.mvg.spool import Spool
 
 if TYPE_CHECKING:
     from grisaille.methods.mvg.method import MVG
-
-Kept = Mapping[str, tuple[KeptScan, ...]]
 
 
 def merged(ours: MVG, theirs: MVG, run: Run) -> MVG:
@@ -33,13 +32,12 @@ def merged(ours: MVG, theirs: MVG, run: Run) -> MVG:
             "both models hold the same pseudonyms, expected different patients: one would count twice; "
             "give each site's patients pseudonyms of their own, and merge a model once only"
         )
-    kept = {key: ours.kept.get(key, ()) + theirs.kept.get(key, ()) for key in {**ours.kept, **theirs.kept}}
     pooled = replace(
         ours,
         weights=tuple(dict.fromkeys(ours.weights + theirs.weights)),
         canaries={**theirs.canaries, **ours.canaries},
     )
-    return _learned_again(pooled, kept, run)
+    return _learned_again(pooled, (*ours.kept, *theirs.kept), run)
 
 
 def without_patient(method: MVG, pseudonym: str, run: Run) -> MVG:
@@ -47,38 +45,34 @@ def without_patient(method: MVG, pseudonym: str, run: Run) -> MVG:
     _require_kept(method)
     if pseudonym not in _patients(method.kept):
         raise InputError("none of the model's patients has that pseudonym; give it as it was when the model was fitted")
-    kept = {key: tuple(scan for scan in scans if scan.patient != pseudonym) for key, scans in method.kept.items()}
-    return _learned_again(method, kept, run)
+    return _learned_again(method, tuple(case for case in method.kept if case.patient != pseudonym), run)
 
 
-def _learned_again(method: MVG, kept: Kept, run: Run) -> MVG:
-    """What ``fit`` would make of these scans, but for the promise: its findings were counted on images."""
+def _learned_again(method: MVG, kept: tuple[KeptCase, ...], run: Run) -> MVG:
+    """What ``fit`` would make of these cases; places in the body too are learned from all of them."""
+    sources = {case.source for case in kept}
+    source = CalibrationSource.SYNTHETIC if CalibrationSource.SYNTHETIC in sources else CalibrationSource.PATIENTS
     with Spool() as spool:
-        models = {
-            key: learn(
-                [scan.observation(spool) for scan in scans],
-                [scan.patient for scan in scans],
-                method.recipe,
-                spool,
-                None,
-                run=run,
-                what=key.upper(),
-            ).model
-            for key, scans in kept.items()
-        }
-    return replace(method, models=models, kept=kept, calibrations={}, patients=len(_patients(kept)))
+        fitted = learn_cohort([case.seen(spool) for case in kept], method.recipe, spool, {}, run=run, source=source)
+    return replace(
+        method,
+        models=fitted.models,
+        canaries={key: method.canaries[key] for key in fitted.models},
+        calibrations=fitted.calibrations,
+        patients=len(_patients(kept)),
+        kept=kept,
+    )
 
 
-def _patients(kept: Kept) -> set[str]:
-    return {scan.patient for scans in kept.values() for scan in scans}
+def _patients(kept: Sequence[KeptCase]) -> set[str]:
+    return {case.patient for case in kept}
 
 
 def _require_kept(method: MVG) -> None:
     if not method.kept:
         raise ConfigError(
-            f"this model of the preset {method.config.preset.value} keeps nothing of each patient, so none can be "
-            "added or taken out; fit with keep_patients (preset rippel2020), or fit anew from the images: in the "
-            "other presets distances are compared with those usual at a place, which only all images together tell"
+            "this model keeps nothing of each patient, so none can be added or taken out; "
+            "fit with keep_patients, or fit anew from the images"
         )
 
 

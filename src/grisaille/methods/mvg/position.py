@@ -98,8 +98,10 @@ class PositionModel:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[np.generic]]) -> Self:
         """The inverse of ``arrays``."""
-        values = {name: np.asarray(array, dtype=np.float64) for name, array in arrays.items()}
-        return cls(**{**values, "low_mm": float(values["low_mm"])})  # type: ignore[arg-type]
+        mean, scale, slope, low_mm, profile = (
+            np.asarray(arrays[name], dtype=np.float64) for name in ("mean", "scale", "slope", "low_mm", "profile")
+        )
+        return cls(mean, scale, slope, float(low_mm), profile)
 
     def _slide(self, z_mm: Array, standard: Array, guess: float) -> float:
         """The offset near ``guess`` with the least mean misfit of the planes."""

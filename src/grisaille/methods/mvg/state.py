@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from grisaille.core.calibration import Calibration
-from grisaille.core.errors import DamagedWeights
-from grisaille.methods.mvg.kept import KeptScan
+from grisaille.core.calibration import Calibration, CalibrationSource
+from grisaille.core.errors import ConfigError, DamagedWeights, InputError, WeightsMismatch
+from grisaille.methods.mvg.config import MvgConfig
+from grisaille.methods.mvg.kept import KeptCase, KeptScan
 from grisaille.methods.mvg.lattice import Lattice
 from grisaille.methods.mvg.modality import ModalityModel
 from grisaille.methods.mvg.position import PositionModel
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, npt.NDArray[Any]]
 
+_CHECKED_ELSEWHERE = {"method", "config"}
+"""Entries of the header that are not of this room, or that older files may say less in."""
+
 
 def write_state(method: MVG) -> Bundle:
     """Everything but the network's weights; of those only the fingerprint."""
@@ -37,8 +42,9 @@ def write_state(method: MVG) -> Bundle:
             arrays |= _below(f"{key}/level{number}", level.arrays())
         for number, scale in enumerate(model.scales):
             arrays |= _below(f"{key}/scale{number}", scale.arrays())
-        for number, scan in enumerate(method.kept.get(key, ())):
-            arrays |= _below(f"{key}/kept{number}", scan.arrays())
+    for number, case in enumerate(method.kept):
+        for key, scan in case.scans.items():
+            arrays |= _below(f"kept{number}/{key}", scan.arrays())
     for key, promise in method.calibrations.items():
         arrays |= _below(f"calibration/{key}", calibration_arrays(promise))
     header = {
@@ -53,9 +59,23 @@ def write_state(method: MVG) -> Bundle:
             key: {"source": one.source.value, "body_voxels": one.body_voxels, "patients": one.patients}
             for key, one in method.calibrations.items()
         },
-        "kept": {key: [scan.patient for scan in scans] for key, scans in method.kept.items()},
+        "kept": [
+            {"patient": case.patient, "source": case.source.value, "scans": list(case.scans)} for case in method.kept
+        ],
     }
     return Bundle(arrays, header)
+
+
+def read_recipe(bundle: Bundle) -> tuple[MvgConfig, str]:
+    """The settings of a fitted ``MVG`` and the fingerprint of its network.
+
+    Raises
+    ------
+    DamagedWeights
+        If they are missing or cannot be read.
+    """
+    with _read_whole():
+        return MvgConfig.from_mapping(bundle.header["config"]), str(bundle.header["fingerprint"])
 
 
 def read_state(bundle: Bundle, recipe: Recipe) -> dict[str, Any]:
@@ -64,45 +84,72 @@ def read_state(bundle: Bundle, recipe: Recipe) -> dict[str, Any]:
     Raises
     ------
     DamagedWeights
-        If arrays are missing.
+        If parts are missing or do not fit each other.
     """
     header = bundle.header
-    try:
+    with _read_whole():
         models = {key: _model(bundle, key, about, recipe) for key, about in header["models"].items()}
         calibrations: dict[str, Calibration] = {
             key: calibration_from(_part(bundle, f"calibration/{key}"), about)
             for key, about in header["calibrations"].items()
         }
         canaries = {key: bundle.arrays[f"{key}/canary/features"] for key in models}
-        kept = {
-            key: tuple(
-                KeptScan.from_arrays(patient, _part(bundle, f"{key}/kept{number}"))
-                for number, patient in enumerate(patients)
-            )
-            for key, patients in header.get("kept", {}).items()
-        }
+        kept = tuple(_kept(bundle, number, about, recipe) for number, about in enumerate(header.get("kept", ())))
         return {
             "models": models, "canaries": canaries, "calibrations": calibrations, "kept": kept,
             "patients": int(header["patients"]),
         }  # fmt: skip
+
+
+def require_same_layout(bundle: Bundle, written: Bundle) -> None:
+    """Raise ``WeightsMismatch`` if ``bundle`` says more or less than what was read of it and is ``written`` again."""
+    # Models from before patients could be kept say nothing of them; settings are checked by the config.
+    found = {"kept": [], **bundle.header}
+    differ = [f"array {name}" for name in sorted(set(bundle.arrays) ^ set(written.arrays))]
+    differ += [
+        f"entry {name}"
+        for name in sorted(set(found) | set(written.header))
+        if name not in _CHECKED_ELSEWHERE and found.get(name) != written.header.get(name)
+    ]
+    if differ:
+        raise WeightsMismatch(
+            f"the model's file is not laid out as this grisaille writes it ({', '.join(differ[:3])}); "
+            "open it with the version that wrote it, or fit it anew"
+        )
+
+
+@contextmanager
+def _read_whole() -> Iterator[None]:
+    """Say in a sentence what a part that is missing, or of another kind, leads to."""
+    try:
+        yield
     except KeyError as error:
         raise DamagedWeights(
             f"the model lacks {error}; it was cut or written by another program; fit or copy it again"
         ) from error
+    except (TypeError, ValueError, AttributeError, IndexError, InputError, ConfigError) as error:
+        raise DamagedWeights(
+            f"the model holds what cannot be read ({error}); it was written by another program or version; "
+            "fit or copy it again"
+        ) from error
+
+
+def _kept(bundle: Bundle, number: int, about: Mapping[str, Any], recipe: Recipe) -> KeptCase:
+    scans = {key: KeptScan.from_arrays(_part(bundle, f"kept{number}/{key}"), recipe) for key in about["scans"]}
+    return KeptCase(str(about["patient"]), scans, CalibrationSource(about["source"]))
 
 
 def _model(bundle: Bundle, key: str, about: Mapping[str, Any], recipe: Recipe) -> ModalityModel:
     lattice = Lattice(**{name: tuple(values) for name, values in about["lattice"].items()})
     rule, scale_lattice = recipe.rule(lattice), recipe.scale_lattice(lattice)
     taps = range(len(recipe.config.taps))
-    position = _part(bundle, f"{key}/position")
     return ModalityModel(
         levels=tuple(rule.load(_part(bundle, f"{key}/level{number}")) for number in taps),
         scales=() if scale_lattice is None else tuple(
             LocalScale(scale_lattice, bundle.arrays[f"{key}/scale{number}/values"].astype(np.float32))
             for number in taps
         ),
-        position=PositionModel.from_arrays(position) if position else None,
+        position=PositionModel.from_arrays(_part(bundle, f"{key}/position")) if recipe.is_placed else None,
         lattice=lattice,
         mean=float(about["mean"]),
         spread=float(about["spread"]),
