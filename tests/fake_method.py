@@ -1,39 +1,29 @@
-"""A tiny method on intensities, so that the panel is tested without networks."""
+"""The method of ``intensity_method`` as the panel's tests need it: slow where asked, its promise known beforehand."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from grisaille.core.anomaly import BODY, AnomalyMap, SliceScores
-from grisaille.core.calibration import Calibration, CalibrationSource, Per
+from grisaille.core.anomaly import AnomalyMap
+from grisaille.core.calibration import Calibration, CalibrationSource
 from grisaille.core.config import Config, knob
-from grisaille.core.grid import Axis
-from grisaille.core.labels import Labels
-from grisaille.core.result import WeightsUsed
+from grisaille.core.grid import Grid
 from grisaille.core.run import Run
-from grisaille.core.study import Case, Study
-from grisaille.core.volume import Volume
+from grisaille.core.study import Study
+from grisaille.core.volume import Modality, Unit, Volume
 from grisaille.desktop.maker import Maker, Model
-from grisaille.imaging.findings import label_above
-from grisaille.weights.bundle import Bundle
-from grisaille.weights.store import WeightsFile
-
-
-class Scale(StrEnum):
-    PLAIN = "plain"
-    LOG = "log"
+from intensity_method import IntensityConfig, IntensityMethod, Side
 
 
 @dataclass(frozen=True)
-class FakeConfig(Config):
-    scale: Scale = knob(Scale.PLAIN, "How intensities become scores")
+class FakeConfig(IntensityConfig):
+    side: Side = knob(Side.ABOVE, "Which side of the mean is unusual")
     smallest_ml: float = knob(0.1, "Smaller findings are left out", low=0.0, high=100.0, unit="ml", after_fit=True)
     levels: tuple[int, ...] = knob((1, 2), "A list", low=0, high=8, advanced=True)
     width_mm: float | None = knob(None, "May be left open", low=0.0, high=50.0, unit="mm", advanced=True)
@@ -47,73 +37,23 @@ def calibration(source: CalibrationSource = CalibrationSource.SYNTHETIC) -> Cali
     return Calibration(source, cuts, findings, findings / 1e4, body_voxels=100_000, patients=10)
 
 
-@dataclass(frozen=True)
-class FakeMethod:
-    """Scores are SUV (or HU above 0 by hundreds); slices take ``seconds`` each."""
+@dataclass(frozen=True, eq=False)
+class FakeMethod(IntensityMethod):
+    """Scores are SUV itself, as mean 0 and spread 1 make them; slices take ``seconds`` each."""
 
     name: ClassVar[str] = "fake"
     config_class: ClassVar[type[Config]] = FakeConfig
-    modalities: ClassVar[tuple[str, ...]] = ("ct", "pet")
 
     config: FakeConfig = field(default_factory=FakeConfig)
     calibration: Calibration = field(default_factory=calibration)
     seconds: float = 0.0
     before_slice: Callable[[int], None] = lambda index: None
 
-    @property
-    def weights(self) -> tuple[WeightsUsed, ...]:
-        return ()
-
-    @classmethod
-    def required_weights(cls, config: Config) -> tuple[str, ...]:
-        return ()
-
-    @classmethod
-    def create(cls, config: Config, files: Mapping[str, WeightsFile]) -> FakeMethod:
-        return cls(config)
-
-    def fit(self, cases: Sequence[Case], run: Run) -> FakeMethod:
-        for _ in run.track(cases, "fitting studies"):
-            pass
-        return self
-
-    def calibrate(self, cases: Sequence[Case], run: Run) -> FakeMethod:
-        return self
-
     def score(self, study: Study, run: Run) -> AnomalyMap:
-        volume = study.main
-        scores = np.zeros(volume.grid.shape, np.float32)
-        for z in run.track(range(len(scores)), "scoring slices"):
+        for z in run.track(range(study.reference.shape[0]), "scoring slices"):
             self.before_slice(z)
             time.sleep(self.seconds)
-            scores[z] = np.clip(volume.voxels[z], 0, None)
-        body = volume.with_voxels((volume.voxels > 0.05).astype(np.uint8))
-        values = scores.max(axis=(1, 2))
-        return AnomalyMap(
-            scores,
-            SliceScores(Axis.AXIAL, values),
-            volume.grid,
-            self.calibration,
-            extras={BODY: body},
-            source=volume.source,
-        )
-
-    def label(self, anomaly: AnomalyMap, false_positives: float, per: Per) -> Labels:
-        if per is Per.SHARE:
-            cut = float(np.quantile(anomaly.scores[anomaly.body], 1 - false_positives))
-        else:
-            cut = anomaly.calibration.cut(false_positives, per)
-        voxels = label_above(
-            anomaly.scores, cut, anomaly.body, smallest_ml=self.config.smallest_ml, voxel_ml=anomaly.grid.voxel_ml
-        )
-        return Labels(voxels, anomaly.grid)
-
-    def state(self) -> Bundle:
-        return Bundle({}, {"config": self.config.to_mapping()})
-
-    @classmethod
-    def from_state(cls, bundle: Bundle, files: Mapping[str, WeightsFile]) -> FakeMethod:
-        return cls(FakeConfig.from_mapping(bundle.header["config"]))
+        return super().score(study, replace(run, on_progress=lambda step: None))
 
 
 def fake_maker(method: FakeMethod | None = None, error: Exception | None = None, **changes: Any) -> Maker:
@@ -147,9 +87,6 @@ def fake_maker(method: FakeMethod | None = None, error: Exception | None = None,
 
 def pet_with_spots(shape: tuple[int, int, int] = (24, 32, 32)) -> Volume:
     """PET with three hot balls of falling SUV, one of them on the patient's left."""
-    from grisaille.core.grid import Grid
-    from grisaille.core.volume import Modality, Unit
-
     z, y, x = np.indices(shape)
     voxels = np.where((y - shape[1] / 2) ** 2 + (x - shape[2] / 2) ** 2 < (0.45 * shape[1]) ** 2, 0.8, 0.0)
     for centre, suv in (((0.25, 0.5, 0.7), 7.0), ((0.6, 0.4, 0.35), 5.0), ((0.8, 0.6, 0.5), 3.2)):

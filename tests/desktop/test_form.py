@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QLineEdit
 
-from fake_method import FakeConfig, Scale
+from fake_method import FakeConfig
 from grisaille.core.config import Config, knob, knobs
 from grisaille.core.errors import ConfigError
 from grisaille.desktop.form import ConfigForm
+from intensity_method import Side
 
 pytestmark = pytest.mark.screen
 
@@ -30,8 +31,8 @@ def test_a_fresh_form_holds_the_defaults(form: ConfigForm) -> None:
 @pytest.mark.parametrize(
     "config",
     [
-        FakeConfig(Scale.LOG, 12.5, (0, 8), 3.5, False, 10),
-        FakeConfig(Scale.PLAIN, 0.0, (), None, True, 1),
+        FakeConfig(Side.BOTH, 12.5, levels=(0, 8), width_mm=3.5, fast=False, folds=10),
+        FakeConfig(Side.ABOVE, 0.0, levels=(), width_mm=None, fast=True, folds=1),
         FakeConfig(smallest_ml=1e-4, width_mm=0.125),
     ],
 )
@@ -62,7 +63,7 @@ def test_every_knob_has_a_row_with_its_help_and_bounds(form: ConfigForm) -> None
     spin = form.editor("smallest_ml")
     assert isinstance(spin, QDoubleSpinBox)
     assert (spin.minimum(), spin.maximum()) == (0.0, 100.0)
-    assert isinstance(form.editor("scale"), QComboBox)
+    assert isinstance(form.editor("side"), QComboBox)
 
 
 def test_advanced_knobs_are_folded_at_first(form: ConfigForm, qtbot: Any) -> None:
@@ -80,7 +81,7 @@ def test_a_fitted_model_shows_what_its_fit_rests_on_and_lets_the_rest_be_changed
     qtbot.addWidget(form)
     enabled = {one.name for one in knobs(FakeConfig) if form.editor(one.name).isEnabled()}
     assert enabled == {"smallest_ml", "fast"}
-    assert "fit a model of your own" in form.editor("scale").toolTip()
+    assert "fit a model of your own" in form.editor("side").toolTip()
 
 
 def test_a_config_without_advanced_knobs_has_no_fold(qtbot: Any) -> None:
