@@ -13,16 +13,22 @@ from grisaille.core.errors import ConfigError, InputError, WeightsMismatch
 from grisaille.core.run import Run
 from grisaille.core.study import Case, Study
 from grisaille.flows.load import find_weights, load_method, save_method
+from grisaille.imaging.body import body_mask
+from grisaille.imaging.resample import resample, resample_array
 from grisaille.methods.mvg.config import MvgConfig, Numerics, Preset
+from grisaille.methods.mvg.kept import KeptScan
 from grisaille.methods.mvg.method import MVG
 from grisaille.methods.mvg.modality import ModalityModel
+from grisaille.methods.mvg.observation import observe
+from grisaille.methods.mvg.promise import counting_grid
+from grisaille.methods.mvg.spool import Spool
 from grisaille.nn.backbone import random_backbone
 from grisaille.weights.bundle import Bundle
 from phantoms import small_cohort, small_phantom
 
 RUN = Run(device="cpu", threads=1)
 PATCHES = MvgConfig(
-    preset=Preset.VOLUME, spacing_mm=4.0, step_mm=12.0, node_mm=80.0, levels=(3, 4), folds=2, keep_patients=True
+    preset=Preset.VOLUME, spacing_mm=5.0, step_mm=12.0, node_mm=80.0, levels=(3, 4), folds=2, keep_patients=True
 )
 CONFIGS = {
     "volume": PATCHES,
@@ -32,20 +38,19 @@ CONFIGS = {
         PATCHES, preset=Preset.RIPPEL2020, input_size=64, levels=(1,), numerics=Numerics.REFERENCE
     ),
 }
-PRESETS = pytest.mark.parametrize("preset", CONFIGS)
 VOLUME = CONFIGS["volume"]
 
 
 @cache
 def site(number: int) -> tuple[Case, ...]:
     """Two patients with CT and PET at site 0; at site 1 as many with CT alone."""
-    cases = small_cohort(2, 21 + number)
-    return cases if number == 0 else tuple(replace(case, load=lambda case=case: ct_alone(case)) for case in cases)
+    return tuple(in_memory(case, ("ct", "pet") if number == 0 else ("ct",)) for case in small_cohort(2, 21 + number))
 
 
-def ct_alone(case: Case) -> Study:
-    study = case.load()
-    return Study({"ct": study.volumes["ct"]}, study.patient)
+def in_memory(case: Case, keys: tuple[str, ...]) -> Case:
+    volumes = case.load().volumes
+    study = Study({key: volumes[key] for key in keys}, case.patient)
+    return replace(case, load=lambda: study)
 
 
 @cache
@@ -89,7 +94,7 @@ def assert_same_fit(one: MVG, other: MVG) -> None:
             np.testing.assert_array_equal(getattr(promise, name), getattr(twin, name), err_msg=f"{name} of {key}")
 
 
-@PRESETS
+@pytest.mark.parametrize("preset", CONFIGS)
 def test_two_sites_merged_are_the_fit_of_their_images_together(preset: str) -> None:
     config = CONFIGS[preset]
     merged, pooled = fitted(1, config=config).merge(fitted(0, config=config)), fitted(1, 0, config=config)
@@ -97,7 +102,7 @@ def test_two_sites_merged_are_the_fit_of_their_images_together(preset: str) -> N
     assert {key: one.scans for key, one in merged.calibrations.items()} == {"ct": 4, "pet": 2, "ct+pet": 2}
 
 
-@PRESETS
+@pytest.mark.parametrize("preset", Preset)
 def test_a_patient_taken_out_was_never_there(preset: str) -> None:
     config, gone = CONFIGS[preset], site(1)[0].patient
     pooled = fitted(1, 0, config=config)
@@ -119,7 +124,20 @@ def test_the_promise_of_phantoms_stays_one_when_patients_join_them() -> None:
     assert {one.source for one in merged.calibrations.values()} == {CalibrationSource.SYNTHETIC}
 
 
-@PRESETS
+def test_a_body_is_kept_as_false_positives_are_counted_on_it() -> None:
+    method, ct = fitted(0, config=CONFIGS["rippel2020"]), small_phantom(5).study.volumes["ct"]
+    fine = resample(ct, ct.grid.spaced((8.0, 1.5, 1.3)))
+    with Spool() as spool:
+        seen = observe(fine, method.recipe, method.backbone, spool, run=RUN, what="looking")
+        grid = counting_grid(fine.grid)
+        body = resample_array(body_mask(fine), fine.grid, grid, nearest=True)
+        assert grid.spacing_mm == pytest.approx((8.0, 2.0, 2.0))
+        for again in (seen, KeptScan.of(seen, spool).observation(spool)):
+            assert again.grid == fine.grid
+            np.testing.assert_array_equal(again.body_mask(spool), body)
+
+
+@pytest.mark.parametrize("preset", Preset)
 def test_what_was_kept_survives_a_file(preset: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("kept") / "site.safetensors"
     first = fitted(1, config=CONFIGS[preset])

@@ -32,7 +32,7 @@ from grisaille.methods.mvg.gaussian import Array
 from grisaille.methods.mvg.kept import KeptCase
 from grisaille.methods.mvg.left_out import subsets
 from grisaille.methods.mvg.modality import Known, ModalityModel
-from grisaille.methods.mvg.observation import Observation, SeenCase, observe
+from grisaille.methods.mvg.observation import Observation, observe, observe_case
 from grisaille.methods.mvg.pooling import merged, without_patient
 from grisaille.methods.mvg.promise import ScanCount, calibration, counting_grid
 from grisaille.methods.mvg.recipe import Recipe
@@ -112,7 +112,7 @@ class MVG:
         """
         with Spool() as spool:
             seen = [
-                self._seen(case, spool, run, f"of case {number} of {len(cases)}")
+                observe_case(case, self.recipe, self.backbone, spool, run=run, which=f"{number} of {len(cases)}")
                 for number, case in enumerate(cases, 1)
             ]
             # Where a fitted model is fitted anew, places in the body stay those that other sites share.
@@ -292,14 +292,6 @@ class MVG:
         fitted = replace(method, **read_state(bundle, method.recipe))
         require_same_layout(bundle, fitted.state())
         return fitted
-
-    def _seen(self, case: Case, spool: Spool, run: Run, which: str) -> SeenCase:
-        """A healthy case, looked at."""
-        scans = {
-            key: observe(volume, self.recipe, self.backbone, spool, run=run, what=f"reading {key.upper()} {which}")
-            for key, volume in case.load().volumes.items()
-        }
-        return SeenCase(case.patient, scans)
 
     def _known(self, study: Study) -> Study:
         """The volumes of modalities that were learned."""

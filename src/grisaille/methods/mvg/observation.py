@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from grisaille.core.grid import Grid
 from grisaille.core.run import Run
+from grisaille.core.study import Case
 from grisaille.core.volume import Volume
 from grisaille.imaging.body import body_mask
 from grisaille.imaging.resample import resample_array
@@ -99,3 +100,12 @@ def observe(volume: Volume, recipe: Recipe, backbone: Backbone, spool: Spool, *,
     coarse = resample_array(body, volume.grid, counting_grid(volume.grid), nearest=True)
     kept = spool.put(np.packbits(coarse))
     return Observation(volume.grid, kept, frame, pictures, patches, tuple(tuple(part) for part in slots))
+
+
+def observe_case(case: Case, recipe: Recipe, backbone: Backbone, spool: Spool, *, run: Run, which: str) -> SeenCase:
+    """Every volume of a case; ``which`` one of how many it is, the progress says."""
+    scans = {
+        key: observe(volume, recipe, backbone, spool, run=run, what=f"reading {key.upper()} of case {which}")
+        for key, volume in case.load().volumes.items()
+    }
+    return SeenCase(case.patient, scans)
