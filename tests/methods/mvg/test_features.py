@@ -38,7 +38,7 @@ def blobs(places: np.ndarray, spacing_mm: float = 2.0) -> SliceStack:
     return SliceStack(values, np.ones(values.shape, bool), grid, ((-1.0, 1.5),))
 
 
-def test_a_blob_is_answered_where_it_is_to_about_half_a_patch(backbone: Backbone) -> None:
+def test_a_blob_is_answered_where_it_is_to_a_third_of_a_patch(backbone: Backbone) -> None:
     places = np.random.default_rng(0).uniform(80, 112, (12, 2))
     stack = blobs(places)
     batches = list(patch_features(stack, backbone, TAPS, batch=13, run=RUN, what="blobs"))
@@ -52,9 +52,8 @@ def test_a_blob_is_answered_where_it_is_to_about_half_a_patch(backbone: Backbone
         true = stack.grid.to_mm(np.column_stack([index[:, 0], places]))
         off = (found - true).mean(axis=0) / (stride * 2.0)
         assert off[0] == pytest.approx(0, abs=1e-9)
-        # Measured on lite0: 0.3, 0.15, 0.5 and 0.3 patches too far down and right at levels 1 to 4:
-        # what its kernels answer to lies up and left of the centres of their receptive fields.
-        assert np.abs(off).max() < 0.55
+        # Measured on lite0: at most 0.18, 0.31, 0.07 and 0.17 patches at levels 1 to 4.
+        assert np.abs(off).max() < 1 / 3
 
 
 def test_strides_double_down_the_network(backbone: Backbone) -> None:

@@ -43,13 +43,13 @@ class LevelPatches:
 def patch_grid(grid: Grid, stride: int) -> Grid:
     """The centres of a level's patches over the canvases of ``grid``.
 
-    TensorFlow's "same" padding of even sizes adds nothing on the left: a strided convolution
-    is centred on every second pixel from the second on, so patch i of stride t lies at pixel
-    t * i + t - 1.
+    Patch i of stride t answers to the middle of its own t pixels: t * i + (t - 1) / 2. Counting
+    through TensorFlow's "same" padding puts the receptive field half a patch further on, but
+    what the learned kernels answer to lies before its centre (measured with blobs).
     """
     slices, rows, columns = grid.shape
     affine = np.array(grid.affine)
-    affine[:3, 3] = grid.to_mm((0, stride - 1, stride - 1))
+    affine[:3, 3] = grid.to_mm((0, (stride - 1) / 2, (stride - 1) / 2))
     affine[:3, 1:3] *= stride
     return Grid((slices, rows // stride, columns // stride), affine)
 
