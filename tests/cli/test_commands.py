@@ -123,6 +123,21 @@ def test_the_table_of_several_studies_names_each_and_its_outcome(place, tmp_path
     assert "failed: PET" in blank
 
 
+def test_the_error_of_the_only_study_is_said_once(place, tmp_path, capsys):
+    assert call("detect", place / "blank", "--method", place / "model.safetensors", "--out", tmp_path / "out") == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("holds 1 everywhere") == 1
+
+
+@pytest.mark.parametrize("below", ["file", "file/out"])
+def test_a_place_that_cannot_be_a_folder_is_refused_before_the_work(place, tmp_path, capsys, monkeypatch, below):
+    monkeypatch.setattr(IntensityMethod, "score", lambda *_: pytest.fail("worked for nothing"))
+    (tmp_path / "file").write_text("mine")
+    assert call("detect", place / "ill", "--method", place / "model.safetensors", "--out", tmp_path / below) == 1
+    assert "file is a file, not a folder; give another place" in capsys.readouterr().err
+
+
 def test_results_that_are_there_are_replaced_only_when_asked(place, tmp_path, capsys):
     words = ["detect", place / "ill", "--method", place / "model.safetensors", "--out", tmp_path]
     assert call(*words) == 0
@@ -273,7 +288,7 @@ def test_info_for_programs_has_the_fields_of_the_interface(place, tmp_path, caps
 def test_info_of_nothing_is_an_error(tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("hello")
     assert call("info", tmp_path) == 1
-    assert "no images: 1 files skipped: 1 x not a DICOM file" in capsys.readouterr().err
+    assert f"no images in {tmp_path.name}: 1 file skipped: 1 x not a DICOM file; expected" in capsys.readouterr().err
 
 
 def test_info_shows_how_suv_came_about(capsys, monkeypatch):
@@ -289,14 +304,14 @@ def test_info_shows_how_suv_came_about(capsys, monkeypatch):
     monkeypatch.setattr(info, "describe", lambda paths, run: content)
     assert call("info", "x") == 0
     assert capsys.readouterr().out.splitlines() == [
-        "PT PT series 1",
+        "PT series 1",
         "  SUV       BQML",
         "  factor    0.1 to 0.2",
         "  from      weight_kg 70.0",
-        "  warning   a gap",
-        "PT PT series 1",
+        "  not read  a gap",
+        "PT series 1",
         "  SUV       refused",
-        "  warning   a gap",
+        "  not read  a gap",
         "not read: a: b",
     ]
 

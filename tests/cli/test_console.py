@@ -53,7 +53,8 @@ def test_a_log_has_one_line_a_stage(on):
     console, stream = on(io.StringIO())
     run = console.listen(Run())
     assert list(run.track(range(3), "reading")) == [0, 1, 2]
+    assert list(run.track(range(1), "sorting")) == [0]
     for _ in run.track(iter(range(2)), "scoring"):
         pass
     console.error("no such file")
-    assert stream.getvalue() == "reading, 3 steps\nscoring\ngrisaille: no such file\n"
+    assert stream.getvalue() == "reading, 3 steps\nsorting, 1 step\nscoring\ngrisaille: no such file\n"

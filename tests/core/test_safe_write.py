@@ -11,7 +11,7 @@ import pytest
 
 from grisaille.core import safe_write
 from grisaille.core.errors import OutputError
-from grisaille.core.safe_write import replacing, replacing_folder
+from grisaille.core.safe_write import replacing, replacing_folder, require_place
 
 
 def names(folder: Path) -> list[str]:
@@ -28,6 +28,11 @@ def write_half_a_folder(target: Path, failure: BaseException, **options: Any) ->
     with replacing_folder(target, **options) as folder:
         (folder / "result.json").write_text("half")
         raise failure
+
+
+def write_a_folder(target: Path) -> None:
+    with replacing_folder(target / "out"):
+        pass
 
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -86,8 +91,22 @@ def test_a_missing_folder_is_made_where_that_was_asked(tmp_path: Path) -> None:
     assert target.read_text() == "whole"
     with pytest.raises(OutputError, match="a is a file, not a folder"), replacing(target / "b", makes_folder=True):
         pass
-    with pytest.raises(OutputError, match="not a directory"), replacing(target / "b" / "c", makes_folder=True):
-        pass
+
+
+@pytest.mark.parametrize("below", ["b", "b/c/d"])
+def test_a_place_below_a_file_is_refused_by_the_name_of_that_file(tmp_path: Path, below: str) -> None:
+    (tmp_path / "a").write_text("")
+    for write in (require_place, write_a_folder):
+        with pytest.raises(OutputError, match=r"cannot write into .*: a is a file, not a folder; give another place"):
+            write(tmp_path / "a" / below)
+    require_place(tmp_path / below)
+    assert names(tmp_path) == ["a"]
+
+
+def test_a_read_only_place_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # the tests may run as root, who may do all
+    with pytest.raises(OutputError, match=f"{tmp_path} is read-only"):
+        require_place(tmp_path / "new" / "deep")
 
 
 def test_a_read_only_file_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

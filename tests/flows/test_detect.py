@@ -9,7 +9,7 @@ import pytest
 
 import grisaille
 from grisaille.core.calibration import Calibration, CalibrationSource, Per
-from grisaille.core.errors import Cancelled, ConfigError, SuvRefused, UnknownUnit, UnsuitableVolume
+from grisaille.core.errors import Cancelled, ConfigError, OutputError, SuvRefused, UnknownUnit, UnsuitableVolume
 from grisaille.core.grid import Grid
 from grisaille.core.result import SYNTHETIC_CAVEAT, Asked
 from grisaille.core.run import Run
@@ -249,6 +249,15 @@ def test_a_volume_that_the_method_does_not_look_at_may_be_anything(method):
 
 def cases(*seeds, **given):
     return [Case(lambda n=n: healthy(n), f"p{n}", **given) for n in seeds]
+
+
+def test_a_model_that_could_not_be_written_is_refused_before_the_fit(tmp_path, monkeypatch):
+    monkeypatch.setattr(IntensityMethod, "fit", lambda *_: pytest.fail("worked for nothing"))
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OutputError, match="is a folder, expected the name of a file"):
+        train("intensity", cases(1, 2), out=tmp_path)
+    with pytest.raises(OutputError, match="file is a file, not a folder"):
+        train("intensity", cases(1, 2), out=tmp_path / "file" / "model.safetensors")
 
 
 def test_training_gives_a_calibrated_method_that_finds(tmp_path):

@@ -85,5 +85,10 @@ def test_one_bad_path_does_not_hide_the_others(tmp_path: Path) -> None:
 
 def test_where_there_is_nothing_that_is_said(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing")
-    with pytest.raises(NoImages, match="no images: 1 files skipped: 1 x not a DICOM file"):
+    found = f"no images in {tmp_path.name}: 1 file skipped: 1 x not a DICOM file"
+    with pytest.raises(NoImages, match=f"^{found}; expected DICOM CT or PET, or files .* --ct or --pet"):
         describe([tmp_path])
+    with pytest.raises(NoImages, match=r"^there is no file or folder nowhere$"):
+        describe([tmp_path / "nowhere"])
+    with pytest.raises(NoImages, match=f"no images in {tmp_path.name}, nowhere: 2 files skipped"):
+        describe([tmp_path, tmp_path / "nowhere"])

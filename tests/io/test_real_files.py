@@ -97,7 +97,7 @@ def test_the_masks_of_the_reference_objects_lie_on_their_pet(real_data: Path) ->
 def test_folders_of_many_and_of_none_are_told(real_data: Path) -> None:
     with pytest.raises(AmbiguousSeries, match="11 PT series"):
         read_study(real_data / "suv_reference")
-    with pytest.raises(NoImages, match="no images in prompts: 1 files skipped"):
+    with pytest.raises(NoImages, match="no images in prompts: 1 file skipped"):
         read_study(real_data / "prompts")
 
 

@@ -229,7 +229,7 @@ def test_an_empty_folder_and_one_of_other_things_are_told(tmp_path: Path) -> Non
     empty, other = tmp_path / "empty", tmp_path / "other"
     empty.mkdir()
     other.mkdir()
-    with pytest.raises(NoImages, match="no images in empty: 0 files skipped; expected DICOM CT or PET, or files"):
+    with pytest.raises(NoImages, match="no images in empty: there is no file in it; expected DICOM CT or PET"):
         read_study(empty)
     (other / "notes.txt").write_text("nothing")
     (other / "more.txt").write_text("nothing")

@@ -175,7 +175,7 @@ def raw(path: Path, metadata: dict[str, str], values: np.ndarray | None = None) 
 
 
 def test_a_file_of_somebody_else_is_not_ours(tmp_path: Path) -> None:
-    with pytest.raises(WeightsMismatch, match="not a model that grisaille wrote"):
+    with pytest.raises(WeightsMismatch, match="not a model that grisaille wrote; give one that train wrote"):
         read_bundle(raw(tmp_path / "x", {"format": "pt"}))
 
 
@@ -219,7 +219,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_rest(tmp_path: Path, monkeypatch
 
 def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match=r"cannot write model\.safetensors: file is a file, not a folder"):
+    with pytest.raises(OutputError, match="file is a file, not a folder"):
         write_bundle(example(), tmp_path / "file" / "model.safetensors")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,7 @@ def test_a_file_of_another_hash_is_refused_wherever_it_lies(
     wrong = put(folders["env"] / "sub/tiny.safetensors", CONTENT + b"!")
     put(folders["cache"] / "sub/tiny.safetensors")
     for ask in (lambda: find("tiny"), lambda: find("tiny", path=wrong)):
-        with pytest.raises(DamagedWeights, match="damaged or another version"):
+        with pytest.raises(DamagedWeights, match="damaged or another file"):
             ask()
 
 
@@ -125,6 +126,16 @@ def test_an_unpinned_file_may_be_anything_of_its_name(
     found = find("tiny")
     assert found.path == place
     assert found.sha256 == sha256_of(place)
+
+
+@pytest.mark.parametrize("content", [b"", CONTENT[:-1], CONTENT + b"more"])
+def test_a_file_of_another_length_is_told_by_its_length(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    known(monkeypatch, replace(card(), bytes=len(CONTENT)))
+    place = put(folders["cache"] / "sub/tiny.safetensors", content)
+    with pytest.raises(DamagedWeights, match=f"has {len(content)} bytes, the card of tiny says {len(CONTENT)}: it was"):
+        find("tiny", path=place)
 
 
 def test_a_web_page_instead_of_weights_is_told_apart(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ class Console:
         if self._is_terminal:
             self._draw(_line(step))
         elif step.what != self._stage:
-            self._write(f"{step.what}{f', {step.total} steps' if step.total else ''}\n")
+            self._write(f"{step.what}{_count(step.total)}\n")
         self._stage = step.what
 
     def say(self, sentence: str) -> None:
@@ -77,6 +77,10 @@ class Console:
     def _write(self, text: str) -> None:
         self._stream.write(text)
         self._stream.flush()
+
+
+def _count(total: int | None) -> str:
+    return f", {total} step{'s' * (total > 1)}" if total else ""
 
 
 def _line(step: Progress) -> str:

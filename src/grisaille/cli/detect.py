@@ -15,6 +15,7 @@ from grisaille.cli.console import Console
 from grisaille.core.config import knobs
 from grisaille.core.errors import Cancelled, GrisailleError, OutputError
 from grisaille.core.run import Run
+from grisaille.core.safe_write import require_place
 
 if TYPE_CHECKING:
     from grisaille.core.study import Study
@@ -90,6 +91,7 @@ def _detect(given: argparse.Namespace, console: Console) -> int:
     if bool(given.studies) == bool(given.ct or given.pet):
         given.refuse("give either STUDY folders, or one study by --ct and --pet")
     asked_for(given.false_positives, given.per, given.top)
+    require_place(given.out)
     if given.out.is_dir() and any(given.out.iterdir()) and not given.overwrite:
         raise OutputError(f"{given.out} is not empty; choose another --out, or --overwrite to replace what is there")
     method = load_method(
@@ -105,7 +107,10 @@ def _detect(given: argparse.Namespace, console: Console) -> int:
         if row.error:
             console.error(f"{row.study}: {row.error}")
         rows.append(row)
-    print(json.dumps([asdict(row) for row in rows], indent=2) if given.json else _as_text(rows))
+    if given.json:
+        print(json.dumps([asdict(row) for row in rows], indent=2))
+    elif len(rows) > 1 or not rows[0].error:  # the error of the only study was said already
+        print(_as_text(rows))
     return 1 if any(row.error for row in rows) else 0
 
 

@@ -33,7 +33,8 @@ def _as_text(content: dict[str, Any]) -> str:
 
 
 def _series(one: dict[str, Any]) -> str:
-    lines = [f"{one['modality']} {one['name']}"]
+    modality, name = one["modality"], one["name"]
+    lines = [name if name.startswith(modality) else f"{modality} {name}"]
     if one["shape_zyx"]:
         sizes = " x ".join(str(size) for size in one["shape_zyx"])
         steps = " x ".join(f"{step:.3f}" for step in one["spacing_zyx_mm"])
@@ -42,7 +43,8 @@ def _series(one: dict[str, Any]) -> str:
         lines.append(f"  unit      {one['unit'] or 'unknown'}")
     if one["suv"]:
         lines += _suv(one["suv"])
-    lines += [f"  warning   {warning}" for warning in one["warnings"]]
+    word = "warning " if one["shape_zyx"] else "not read"
+    lines += [f"  {word}  {warning}" for warning in one["warnings"]]
     return "\n".join(lines)
 
 

@@ -16,6 +16,19 @@ from pathlib import Path
 from grisaille.core.errors import OutputError
 
 
+def require_place(folder: str | os.PathLike[str]) -> None:
+    """Raise ``OutputError`` if nothing could be written into ``folder``, there already or yet to be made.
+
+    For before the work: what took hours is not to be lost for a name.
+    """
+    folder = Path(folder).absolute()
+    nearest = next(one for one in (folder, *folder.parents) if one.exists())
+    if not nearest.is_dir():
+        raise OutputError(f"cannot write into {folder}: {nearest.name} is a file, not a folder; give another place")
+    if not os.access(nearest, os.W_OK):
+        raise OutputError(f"cannot write into {folder}: {nearest} is read-only; give another place, or allow writing")
+
+
 @contextmanager
 def replacing(path: str | os.PathLike[str], *, makes_folder: bool = False) -> Iterator[Path]:
     """A temporary path beside ``path``, with its suffixes, that takes its name on success.
@@ -37,7 +50,8 @@ def replacing(path: str | os.PathLike[str], *, makes_folder: bool = False) -> It
     temporary = target.with_name(f".{secrets.token_hex(8)}{_suffixes(target)}")
     try:
         with _explained(target):
-            if makes_folder and not target.parent.exists():
+            if makes_folder:
+                require_place(target.parent)
                 target.parent.mkdir(parents=True, exist_ok=True)
             _require_replaceable(target)
             yield temporary
@@ -75,6 +89,7 @@ def replacing_folder(
             raise OutputError(f"{target.name} is a file, expected a folder or a new name; give another output")
         if target.exists() and any(target.iterdir()) and not overwrite:
             raise OutputError(f"folder {target.name} is not empty; give another one, or ask to overwrite it")
+        require_place(target.parent)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{secrets.token_hex(8)}")
         temporary.mkdir()
@@ -105,8 +120,6 @@ def _take_over(temporary: Path, target: Path, owned: Collection[str]) -> None:
 def _require_replaceable(target: Path) -> None:
     if target.is_dir():
         raise OutputError(f"{target.name} is a folder, expected the name of a file to write")
-    if target.parent.is_file():
-        raise OutputError(f"cannot write {target.name}: {target.parent.name} is a file, not a folder; give another one")
     if not target.parent.is_dir():
         raise OutputError(f"cannot write {target.name}: its folder {target.parent.name} does not exist; make it first")
     if target.exists() and not os.access(target, os.W_OK):

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from grisaille.core.config import Config
-from grisaille.core.errors import ConfigError
+from grisaille.core.errors import ConfigError, OutputError
 from grisaille.core.run import Run
+from grisaille.core.safe_write import require_place
 from grisaille.core.study import Case
 from grisaille.flows.load import find_weights, save_method
 from grisaille.flows.suitable import suitable_cases
@@ -44,7 +45,11 @@ def train(
         If there is no case, one is not healthy, or the settings belong to another method.
     InputError
         If a case cannot be learned from; says which.
+    OutputError
+        Before the fit, if nothing could be written at ``out``.
     """
+    if out is not None:
+        _require_place(Path(out))
     wanted = catalog.config_class(name)
     config = wanted() if config is None else config
     if not isinstance(config, wanted):
@@ -55,3 +60,9 @@ def train(
     if out is not None:
         save_method(method, out)
     return method
+
+
+def _require_place(out: Path) -> None:
+    if out.is_dir():
+        raise OutputError(f"{out} is a folder, expected the name of a file to write, such as model.safetensors")
+    require_place(out.parent)

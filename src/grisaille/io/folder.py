@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from grisaille.core.errors import AmbiguousSeries
+from grisaille.core.errors import AmbiguousSeries, NoImages
 from grisaille.core.volume import Modality
-from grisaille.io.image import suffix_of
+from grisaille.io.image import SUFFIXES, suffix_of
 from grisaille.io.volumes import is_mask_name, modality_of
 
 _SHOWN = 5
@@ -58,7 +58,16 @@ def image_files(folder: Path) -> Folder:
 
 
 def reasons(skipped: Iterable[tuple[Path, str]]) -> str:
-    """How many files were passed over for which reason, most frequent first."""
+    """How many files were passed over for which reason, most frequent first; that there was none, else."""
     counts = Counter(reason for _, reason in skipped)
     told = [f"{count} x {reason}" for reason, count in counts.most_common(_SHOWN)]
-    return f"{sum(counts.values())} files skipped" + (f": {'; '.join(told)}" if told else "")
+    total = sum(counts.values())
+    return f"{total} file{'s' * (total > 1)} skipped: {'; '.join(told)}" if total else "there is no file in it"
+
+
+def nothing_in(place: str, skipped: Iterable[tuple[Path, str]], what: str = "no images") -> NoImages:
+    """The error that says what was found instead of images, and what would have been taken."""
+    return NoImages(
+        f"{what} in {place}: {reasons(skipped)}; expected DICOM CT or PET, or files called CT* and PET* "
+        f"ending in {', '.join(SUFFIXES)}; a file of another name is given as --ct or --pet (ct=, pet= in Python)"
+    )

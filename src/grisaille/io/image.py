@@ -107,7 +107,8 @@ def require_three_axes(name: str, shape: tuple[int, ...], frame: int | None) -> 
         raise UnsuitableVolume(f"{name} has {len(shape)} axes {shape}, expected three; save one volume of it")
     if frame is None and frames > 1:
         raise UnsuitableVolume(
-            f"{name} holds {frames} volumes (shape {shape}), expected one; choose one with frame=0 to {frames - 1}"
+            f"{name} holds {frames} volumes (shape {shape}), expected one; save one of them as a file of its own, "
+            f"or read it in Python with frame=0 to {frames - 1}"
         )
     if frame is not None and not 0 <= frame < frames:
         raise UnsuitableVolume(

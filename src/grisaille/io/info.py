@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from grisaille.core.errors import GrisailleError, InputError, NoImages, OutOfMemory
+from grisaille.core.errors import GrisailleError, InputError, OutOfMemory
 from grisaille.core.run import Run
 from grisaille.core.volume import Modality, SuvRecord, Unit, Volume
 from grisaille.io.files import read_file
-from grisaille.io.folder import image_files, reasons
+from grisaille.io.folder import image_files, nothing_in
 from grisaille.io.image import path_of, stem_of, suffix_of
 from grisaille.io.sidecar import sidecar_path
 from grisaille.io.volumes import modality_of, read_file_volume
@@ -27,18 +27,21 @@ def describe(paths: Iterable[str | os.PathLike[str]], *, run: Run | None = None)
 
     Raises
     ------
-    NoImages
+    InputError
         If there is nothing to describe.
     """
     series: list[dict[str, Any]] = []
     skipped: Skips = []
-    for path in map(path_of, paths):
+    places = [path_of(path) for path in paths]
+    for path in places:
         try:
             series.extend(_in_path(path, skipped, run))
         except InputError as error:
+            if len(places) == 1:
+                raise
             skipped.append((path, str(error)))
     if not series:
-        raise NoImages(f"no images: {reasons(skipped)}")
+        raise nothing_in(", ".join(path.name for path in places), skipped)
     return {"series": series, "skipped": [{"file": file.name, "reason": reason} for file, reason in skipped]}
 
 

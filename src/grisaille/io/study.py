@@ -11,7 +11,7 @@ from grisaille.core.errors import AmbiguousSeries, GridMismatch, InputError, NoI
 from grisaille.core.run import Run
 from grisaille.core.study import Study
 from grisaille.core.volume import Modality, Unit, Volume
-from grisaille.io.folder import image_files, reasons
+from grisaille.io.folder import image_files, nothing_in
 from grisaille.io.image import SUFFIXES, path_of, suffix_of
 from grisaille.io.pseudonym import pseudonym
 from grisaille.io.volumes import chosen, read_file_volume
@@ -168,7 +168,7 @@ def _dicom_part(
     if not infos:
         what = "" if modality is None else f"{modality.value} "
         skipped = [(one.file, one.reason) for one in found.skipped]
-        raise _nothing(path, skipped, f"no {what}images" if series is None else f"no series {series}")
+        raise nothing_in(path.name, skipped, f"no {what}images" if series is None else f"no series {series}")
     return _dicom_series(infos[0], unit, run)
 
 
@@ -188,7 +188,9 @@ def _dicom_parts(
         infos = [info for kind in Modality if (info := choose(found, kind)) is not None]
     if not infos:
         files = {file for file, _ in skipped}
-        raise _nothing(path, [*skipped, *((one.file, one.reason) for one in found.skipped if one.file not in files)])
+        raise nothing_in(
+            path.name, [*skipped, *((one.file, one.reason) for one in found.skipped if one.file not in files)]
+        )
     return [_dicom_series(info, unit if info.modality is Modality.PET else None, run) for info in infos]
 
 
@@ -236,10 +238,3 @@ def _require_overlap(ct: Volume, pet: Volume) -> None:
         raise GridMismatch(
             f"the CT ({ct.grid}) and the PET ({pet.grid}) have no place in common; give two of one examination"
         )
-
-
-def _nothing(path: Path, skipped: list[tuple[Path, str]], what: str = "no images") -> NoImages:
-    return NoImages(
-        f"{what} in {path.name}: {reasons(skipped)}; expected DICOM CT or PET, or files called CT* and PET* "
-        f"ending in {', '.join(SUFFIXES)}"
-    )

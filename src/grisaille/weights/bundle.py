@@ -126,7 +126,10 @@ def refuse_web_page(path: Path) -> None:
 
 def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     if _KEY not in metadata:
-        raise WeightsMismatch(f"{path.name} is a safetensors file, but not a model that grisaille wrote")
+        raise WeightsMismatch(
+            f"{path.name} is a safetensors file, but not a model that grisaille wrote; "
+            "give one that train wrote, or the name of a shipped one"
+        )
     try:
         content = json.loads(metadata[_KEY], parse_constant=_no_number)
         version, header = content["format"], dict(content["header"])

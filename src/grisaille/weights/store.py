@@ -125,12 +125,17 @@ def _in_folder(card: Card, folder: Path) -> Iterator[Path]:
 def _checked(name: str, path: Path, card: Card | None) -> WeightsFile:
     try:
         refuse_web_page(path)
-        found = sha256_of(path)
+        size, found = path.stat().st_size, sha256_of(path)
     except OSError as error:
         raise DamagedWeights(f"{path} cannot be read ({error.strerror}); check the disk and its permissions") from error
+    if card is not None and card.bytes and size != card.bytes:
+        raise DamagedWeights(
+            f"{path} has {size} bytes, the card of {name} says {card.bytes}: it was cut short or is another file; "
+            "remove it, or get the file again"
+        )
     if card is not None and card.is_pinned and found != card.sha256:
         raise DamagedWeights(
-            f"{path} has sha256 {found}, the card of {name} says {card.sha256}: it is damaged or another version; "
+            f"{path} has sha256 {found}, the card of {name} says {card.sha256}: it is damaged or another file; "
             "remove it, or get the file again"
         )
     return WeightsFile(name, path, found, card)
