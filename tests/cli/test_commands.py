@@ -285,6 +285,20 @@ def test_info_for_programs_has_the_fields_of_the_interface(place, tmp_path, caps
     assert "unit      unknown" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8:strict"])
+def test_names_that_the_screen_has_no_letters_for_are_printed_all_the_same(place, tmp_path, encoding):
+    """cp1252 is what Windows gives a program whose output is piped; the other name is no UTF-8 at all."""
+    name = "PET_日本.nii.gz" if encoding == "cp1252" else os.fsdecode(b"PET_\xff.nii.gz")
+    try:
+        (tmp_path / name).write_bytes((place / "ill" / "PET.nii.gz").read_bytes())
+    except (OSError, UnicodeError):
+        pytest.skip("this file system takes no such name")
+    words = [sys.executable, "-m", "grisaille.cli.main", "info", str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, env={**SOURCES, "PYTHONIOENCODING": encoding}, check=False)
+    assert done.returncode == 0, done.stderr
+    assert b"PET_\\u65e5" in done.stdout or b"PET_\\udcff" in done.stdout
+
+
 def test_info_of_nothing_is_an_error(tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("hello")
     assert call("info", tmp_path) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,15 @@ def test_files_that_are_no_images_are_listed_with_their_reason(tmp_path: Path) -
 def test_an_unreadable_file_is_listed(tmp_path: Path) -> None:
     (tmp_path / "gone.dcm").symlink_to(tmp_path / "nowhere")
     assert reasons(tmp_path) == {"gone.dcm": "cannot be opened (FileNotFoundError)"}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes among its files")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    write_series(tmp_path, count=1)
+    os.mkfifo(tmp_path / "CT.nii.gz")
+    assert reasons(tmp_path) == {"CT.nii.gz": "a pipe or a device"}
+    with pytest.raises(UnreadableFile, match="is a pipe or a device, expected a file or a folder"):
+        scan(tmp_path / "CT.nii.gz")
 
 
 def test_a_damaged_header_is_listed_and_noted_on_the_series(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -24,6 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     console = Console()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # file names that the screen has no letters for: better odd than fatal
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         given = _parser(arguments).parse_args(arguments)
         command: Command = given.command

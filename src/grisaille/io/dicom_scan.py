@@ -101,6 +101,8 @@ def scan(path: Path, *, run: Run | None = None) -> DicomScan:
         return _scan_files(sorted(_walk(path)), path, run)
     if not path.exists():
         raise NoImages(f"there is no file or folder {path.name}")
+    if not path.is_file():
+        raise UnreadableFile(f"{path.name} is a pipe or a device, expected a file or a folder")
     path = path.resolve()
     try:
         wanted = read_header(path)
@@ -169,6 +171,8 @@ def _scan_files(files: list[Path], root: Path, run: Run) -> DicomScan:
         try:
             if file.is_symlink() and not file.resolve().is_relative_to(inside):
                 raise NotRead("a link to outside of the folder")
+            if file.exists() and not file.is_file():  # opening a pipe waits for a writer, maybe for ever
+                raise NotRead("a pipe or a device")
             header = read_header(file)
             if header.sop_uid and header.sop_uid in first_of:
                 raise NotRead(f"the same image as {first_of[header.sop_uid].name}")
