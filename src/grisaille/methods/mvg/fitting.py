@@ -24,6 +24,12 @@ from grisaille.methods.mvg.spool import Slot, Spool
 
 FEWEST_PATIENTS = 2
 
+OUTERMOST = 0.001
+"""Share of the patches beyond each face of the lattice; what is learned there holds beyond it."""
+
+EVERY = 8
+"""Of the patches this one is asked how far the lattice reaches."""
+
 
 @dataclass(frozen=True, eq=False)
 class Learned:
@@ -117,9 +123,9 @@ def _placed(
 
 
 def _lattice(seen: Sequence[Observation], recipe: Recipe) -> Lattice:
-    places = [one.places(level) for one in seen for level in range(len(one.patches))]
-    low = np.min([part.min(axis=0) for part in places if len(part)], axis=0)
-    high = np.max([part.max(axis=0) for part in places if len(part)], axis=0)
+    """Round the places of the patches but for the outermost, which one odd patient alone may reach."""
+    places = np.concatenate([one.places(level)[::EVERY] for one in seen for level in range(len(one.patches))])
+    low, high = np.quantile(places, (OUTERMOST, 1 - OUTERMOST), axis=0)
     return recipe.lattice(low, high)
 
 

@@ -1,0 +1,100 @@
+"""MVG's shipped model on a real whole-body PET: where the tumour ranks, and a picture of the window.
+
+    python benchmarks/real_pet.py [--top 0.005] [--out FOLDER]
+
+The model never saw a real patient. Printed beside its findings: how much of the tumour (GTV_Mass,
+drawn by hand) they cover, and the average precision of its scores and of plain SUV over the body.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+import napari
+import numpy as np
+from gtv_suv import region
+from qtpy.QtTest import QTest
+from reporting.tables import markdown
+from sklearn.metrics import average_precision_score
+
+import grisaille as gr
+from grisaille.core.result import Result
+from grisaille.core.run import Run
+from grisaille.core.study import Study
+from grisaille.desktop import layers
+from grisaille.desktop.view import attach
+from grisaille.desktop.views import View, show_view
+
+
+def main() -> None:
+    """Print the tables and write one picture a view."""
+    data = Path(os.environ.get("GRISAILLE_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("patient", type=Path, nargs="?", default=data / "sarcoma" / "STS_001")
+    parser.add_argument("--model", default="mvg")
+    parser.add_argument("--false-positives", type=float, default=1.0)
+    parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()))
+    given = parser.parse_args()
+    study = gr.read_study(given.patient / "wholebody_pet_dicom")
+    tumour = region(given.patient / "wholebody_rtstruct.dcm", "GTV_Mass", study.reference)
+    result = gr.detect(study, gr.load_method(given.model), false_positives=given.false_positives, run=Run(device="cpu"))
+    print(markdown(overlaps(result, tumour)), markdown(precision(result, study, tumour)), sep="\n\n")
+    print("seconds:", result.provenance.seconds)
+    photograph(result, study, tumour, given.out)
+
+
+def overlaps(result: Result, tumour: np.ndarray) -> list[dict[str, object]]:
+    """Every finding, and how many millilitres of it lie in the tumour."""
+    voxel_ml = result.labels.grid.voxel_ml
+    return [
+        {
+            "id": finding.id,
+            "score": finding.score,
+            "volume ml": finding.volume_ml,
+            "SUVmax": finding.suv_max,
+            "in the tumour ml": float((tumour & (result.labels.voxels == finding.label)).sum()) * voxel_ml,
+        }
+        for finding in sorted(result.findings, key=lambda finding: -(finding.score or 0.0))
+    ]
+
+
+def precision(result: Result, study: Study, tumour: np.ndarray) -> list[dict[str, object]]:
+    """Over the voxels of the body and the tumour."""
+    judged = result.anomaly.body | tumour
+    marked = result.labels.voxels > 0
+    scores = {"model": result.anomaly.scores, "SUV": study.main.voxels}
+    dice = 2.0 * float((marked & tumour).sum()) / float(marked.sum() + tumour.sum())
+    return [
+        {
+            "scores": name,
+            "voxel AP": float(average_precision_score(tumour[judged], values[judged])),
+            "prevalence": float(tumour[judged].mean()),
+            "Dice of the labels": dice if name == "model" else None,
+            "marked ml": float(marked.sum()) * result.labels.grid.voxel_ml if name == "model" else None,
+        }
+        for name, values in scores.items()
+    ]
+
+
+def photograph(result: Result, study: Study, tumour: np.ndarray, out: Path) -> None:
+    """The study with scores and labels, through the middle of the tumour."""
+    viewer = napari.Viewer(title="grisaille")
+    viewer.window.resize(1500, 950)
+    layers.add_study(viewer, study)
+    layers.show(viewer, result, study)
+    attach(viewer)
+    layers.go_to(viewer, tuple(study.reference.to_mm(np.argwhere(tumour).mean(axis=0))))
+    for view, name in ((View.AXIAL, "axial"), (View.CORONAL, "coronal")):
+        show_view(viewer, view)
+        QTest.qWait(600)
+        path = out / f"real_pet_{name}.png"
+        viewer.screenshot(str(path), canvas_only=False, flash=False)
+        print(path)
+    viewer.close()
+
+
+if __name__ == "__main__":
+    main()
