@@ -149,7 +149,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--modality", choices=("ct", "pet"), default="ct")
     parser.add_argument("--train", type=int, default=20, help="healthy patients")
-    parser.add_argument("--test", type=int, default=10, help="patients with lesions, and as many healthy twins")
+    parser.add_argument("--test", type=int, default=30, help="patients with lesions, and as many healthy twins")
     parser.add_argument("--seed", type=int, default=7100, help="of the training; the test patients' follow")
     parser.add_argument("--presets", nargs="*", default=[preset.value for preset in Preset])
     given = parser.parse_args()
