@@ -246,3 +246,12 @@ def test_the_name_says_the_kind_of_file(tmp_path: Path) -> None:
             write_file(numbers(), grid, Source(), tmp_path / name)
     with pytest.raises(UnreadableFile, match=r"a\.png is of no kind"):
         read_file(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("count", ["93", "11", "0", "-1", "3x", ""])
+def test_a_metaimage_of_impossible_dimensions_is_refused_before_itk_sees_it(tmp_path: Path, count: str) -> None:
+    # ITK ends the whole program, and the viewer with it, at more than ten.
+    path = save_itk(tmp_path / "a.mha", numbers(), oblique(1))
+    path.write_bytes(path.read_bytes().replace(b"NDims = 3", f"NDims = {count}".encode()))
+    with pytest.raises(UnreadableFile, match=r"a\.mha"):
+        read_itk(path)

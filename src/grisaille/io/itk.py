@@ -34,6 +34,9 @@ from grisaille.io.image import (
     writable,
 )
 
+_DIMENSIONS = ("1", "2", "3", "4", "5", "6")
+"""More than ten in a MetaImage end the whole program in ITK, the viewer with it."""
+
 _LONGEST_HEADER = 1 << 20
 
 
@@ -174,6 +177,8 @@ def _meta_header(path: Path) -> _Header:
                 raise _damaged(path)
             fields[key.strip().lower()] = value.strip()
         start = file.tell()
+    if fields.get("ndims") not in _DIMENSIONS:
+        raise _damaged(path)
     data = fields["elementdatafile"]
     compressed = fields.get("compresseddata", "false").lower() == "true"
     says_place = bool({"transformmatrix", "rotation", "orientation"} & set(fields))
