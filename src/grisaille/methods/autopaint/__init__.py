@@ -1,0 +1,1 @@
+"""AutoPaint: what a network that knows healthy patients would paint where it is not shown."""

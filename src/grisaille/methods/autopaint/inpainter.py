@@ -1,0 +1,172 @@
+"""The network that paints: what a healthy patient would look like inside holes, and how sure that is.
+
+Only computation opens this module: it imports torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import max_pool3d
+
+from grisaille.core.errors import DamagedWeights, WeightsMismatch
+from grisaille.methods.autopaint.config import AutoPaintConfig
+from grisaille.nn.engine import load_engine
+
+CHANNELS = 3
+"""log1p(SUV), then CT in two windows."""
+MULTIPLE = 16
+"""Sizes of everything given to the network are multiples of this."""
+LOG_SCALE = -5.0, 2.0
+
+Arrays = dict[str, npt.NDArray[np.generic]]
+
+_MODALITY = (0, 1, 1)
+"""Of each channel: PET 0, CT 1."""
+_VALID = 0.05
+"""Weight of what the network was shown beside what it was not."""
+_FEWEST = 512
+"""Voxels: smaller holes count less than their share, for their loss is mostly noise."""
+
+
+class Inpainter(nn.Module):
+    """A 3D U-Net at half the resolution, every 2 x 2 x 2 voxels stacked as channels."""
+
+    def __init__(self, width: int, *, mirrored: bool) -> None:
+        super().__init__()
+        load_engine("monai")
+        from monai.networks.nets import DynUNet
+
+        self.mirrored = mirrored
+        seen = CHANNELS + 2 + 1 + (CHANNELS + 2 if mirrored else 0)
+        self.unet = DynUNet(
+            spatial_dims=3,
+            in_channels=seen * 8,
+            out_channels=2 * CHANNELS * 8,
+            kernel_size=[3, 3, 3, 3],
+            strides=[1, 2, 2, 2],
+            upsample_kernel_size=[2, 2, 2],
+            filters=[width, 2 * width, 3 * width, 4 * width],
+            norm_name=("INSTANCE", {"affine": True}),
+        )
+
+    def forward(self, images: Tensor, hole: Tensor, body: Tensor) -> tuple[Tensor, Tensor]:
+        """The healthy mean and the logarithm of the Laplace scale around it, everywhere.
+
+        Parameters
+        ----------
+        images
+            (n, 3, z, y, x) float32: log1p(SUV), both CT windows. What lies in holes is not looked at.
+        hole
+            (n, 2, z, y, x) bool or float: of PET, of CT. A modality that is missing is a hole everywhere.
+        body
+            (n, 1, z, y, x) bool or float.
+
+        Returns
+        -------
+        Two (n, 3, z, y, x), the logarithm from -5 to 2. Sizes are multiples of 16.
+        """
+        hole = hole.to(images.dtype)
+        shown = torch.cat([images * (1 - per_channel(hole)), hole], dim=1)
+        parts = [shown, body.to(images.dtype)]
+        if self.mirrored:  # of what is shown: the mirror image of a hole hides as much as the hole
+            parts.append(shown.flip(-1))
+        painted = _unfolded(self.unet(_folded(torch.cat(parts, dim=1))).float())
+        return painted[:, :CHANNELS], painted[:, CHANNELS:].clamp(*LOG_SCALE)
+
+
+def build(config: AutoPaintConfig, *, seed: int = 0) -> Inpainter:
+    """An untrained network, on the CPU; the same for the same seed."""
+    load_engine("torch", "monai")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Inpainter(config.width, mirrored=config.mirrored)
+
+
+def arrays(net: Inpainter, *, half: bool = False) -> Arrays:
+    """The weights by name; with ``half`` in float16, half the size and exact to three digits."""
+    kind = np.float16 if half else np.float32
+    return {name: tensor.detach().cpu().numpy().astype(kind) for name, tensor in net.state_dict().items()}
+
+
+def load(config: AutoPaintConfig, weights: Mapping[str, npt.NDArray[np.generic]]) -> Inpainter:
+    """The network with these weights, on the CPU, ready to paint.
+
+    Raises
+    ------
+    WeightsMismatch
+        If they are those of a network of another shape.
+    DamagedWeights
+        If they are not finite.
+    """
+    net = build(config)
+    wanted = {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
+    found = {name: array.shape for name, array in weights.items()}
+    if found != wanted:
+        name = next(name for name in sorted({*found, *wanted}) if found.get(name) != wanted.get(name))
+        raise WeightsMismatch(
+            f"weights {name}: found {found.get(name, 'none')}, expected {wanted.get(name, 'none')}; "
+            "this model was made with another width or mirror setting, or by another version: train it again"
+        )
+    if not all(np.isfinite(array).all() for array in weights.values()):
+        raise DamagedWeights("the network's weights hold values that are not finite; fetch or train the model again")
+    net.load_state_dict({name: torch.from_numpy(array.astype(np.float32)) for name, array in weights.items()})
+    return net.eval().requires_grad_(False)
+
+
+def laplace_loss(
+    mean: Tensor, log_scale: Tensor, images: Tensor, hole: Tensor, body: Tensor, present: Tensor
+) -> Tensor:
+    """Negative log likelihood plus absolute error, over holes in the body and its skin; some of what was shown.
+
+    Parameters
+    ----------
+    mean, log_scale, images
+        (n, 3, z, y, x).
+    hole
+        (n, 2, z, y, x), as the network was given it.
+    body
+        (n, 1, z, y, x).
+    present
+        (n, 2) whether PET and CT are there to be compared with, hidden or not.
+
+    Returns
+    -------
+    One number, finite whatever is hidden: each slab and channel counts alike.
+    """
+    mean, log_scale, images = mean.float(), log_scale.float(), images.float()
+    off = (images - mean).abs()
+    loss = off * torch.exp(-log_scale) + log_scale + off
+    skin = max_pool3d(body.float(), 5, stride=1, padding=2)  # two voxels of air, where arms and backs move
+    there = present.float()[:, _MODALITY, None, None, None] * skin
+    hidden = per_channel(hole.float())
+    return _mean_over(loss, there * hidden) + _VALID * _mean_over(loss, there * (1 - hidden))
+
+
+def per_channel(modalities: Tensor) -> Tensor:
+    """(n, 2, ...) of PET and CT to (n, 3, ...) of the images' channels."""
+    return modalities[:, _MODALITY, ...]
+
+
+def _mean_over(loss: Tensor, weight: Tensor) -> Tensor:
+    space = (-3, -2, -1)
+    count = weight.sum(space)
+    return ((loss * weight).sum(space) / count.clamp(min=_FEWEST)).mean()
+
+
+def _folded(values: Tensor) -> Tensor:
+    """(n, c, z, y, x) to (n, 8c, z / 2, y / 2, x / 2), nothing lost."""
+    n, c, z, y, x = values.shape
+    blocks = values.reshape(n, c, z // 2, 2, y // 2, 2, x // 2, 2).permute(0, 1, 3, 5, 7, 2, 4, 6)
+    return blocks.reshape(n, 8 * c, z // 2, y // 2, x // 2)
+
+
+def _unfolded(values: Tensor) -> Tensor:
+    """The inverse of ``_folded``."""
+    n, c, z, y, x = values.shape
+    blocks = values.reshape(n, c // 8, 2, 2, 2, z, y, x).permute(0, 1, 5, 2, 6, 3, 7, 4)
+    return blocks.reshape(n, c // 8, 2 * z, 2 * y, 2 * x)

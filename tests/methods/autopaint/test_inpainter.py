@@ -1,0 +1,121 @@
+"""The network sees nothing of what is hidden, neither directly nor in the mirror."""
+
+import numpy as np
+import pytest
+
+from grisaille.core.errors import DamagedWeights, WeightsMismatch
+from grisaille.methods.autopaint.config import AutoPaintConfig
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("monai")
+
+from grisaille.methods.autopaint.inpainter import _folded, _unfolded, arrays, build, laplace_loss, load  # noqa: E402
+
+pytestmark = pytest.mark.ai
+TINY = AutoPaintConfig(width=4, slab=16)
+SHAPE = (16, 16, 32)
+
+
+@pytest.fixture(scope="module")
+def net():
+    return build(TINY, seed=1).eval()
+
+
+def scene(n=1):
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(n, 3, *SHAPE, generator=generator)
+    hole = torch.rand(n, 2, *SHAPE, generator=generator) > 0.5
+    body = torch.ones(n, 1, *SHAPE, dtype=torch.bool)
+    return images, hole, body
+
+
+def test_nothing_of_what_is_hidden_reaches_the_result(net):
+    images, hole, body = scene()
+    other = torch.where(hole[:, [0, 1, 1]], torch.rand_like(images) * 9, images)
+    for one, two in zip(net(images, hole, body), net(other, hole, body), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_what_is_shown_does_reach_the_result_and_so_does_the_other_side(net):
+    images, hole, body = scene()
+    hole[:] = False
+    hole[..., :16] = True  # all of one side
+    other = images.clone()
+    other[0, 0, 8, 8, 30] += 1.0
+    there = (net(images, hole, body)[0] - net(other, hole, body)[0]).abs()[0, 0, 8, 8]
+    assert there[30] > 0
+    assert there[1] > 0  # its mirror image, beyond 13 voxels of holes
+
+
+def test_means_and_scales_have_the_shape_of_the_images_and_scales_are_bounded(net):
+    mean, log_scale = net(*(1000 * scene(2)[0], *scene(2)[1:]))
+    assert mean.shape == log_scale.shape == (2, 3, *SHAPE)
+    assert log_scale.min() >= -5
+    assert log_scale.max() <= 2
+
+
+def test_folding_loses_nothing_and_keeps_neighbours_together():
+    values = torch.arange(2 * 3 * 4 * 6 * 8.0).reshape(2, 3, 4, 6, 8)
+    assert torch.equal(_unfolded(_folded(values)), values)
+    assert set(_folded(values)[0, :8, 0, 0, 0].tolist()) == set(values[0, 0, :2, :2, :2].flatten().tolist())
+
+
+def test_the_same_seed_builds_the_same_network_and_leaves_the_global_one_alone():
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    one, other = build(TINY, seed=7), build(TINY, seed=7)
+    assert torch.equal(before, torch.get_rng_state())
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+    assert any(not torch.equal(a, b) for a, b in zip(one.parameters(), build(TINY).parameters(), strict=True))
+
+
+def test_weights_go_out_and_come_back_exactly_and_in_half_nearly(net):
+    scenes = scene()
+    exact, rough = load(TINY, arrays(net)), load(TINY, arrays(net, half=True))
+    assert torch.equal(exact(*scenes)[0], net(*scenes)[0])
+    assert torch.allclose(rough(*scenes)[0], net(*scenes)[0], atol=0.05)
+    assert {array.dtype for array in arrays(net, half=True).values()} == {np.dtype(np.float16)}
+
+
+@pytest.mark.parametrize("other", [AutoPaintConfig(width=8), AutoPaintConfig(width=4, mirrored=False)])
+def test_weights_of_another_network_are_refused_with_a_sentence(net, other):
+    with pytest.raises(WeightsMismatch, match="expected"):
+        load(other, arrays(net))
+
+
+def test_weights_that_are_not_numbers_are_refused(net):
+    weights = arrays(net)
+    next(iter(weights.values()))[:] = np.nan
+    with pytest.raises(DamagedWeights, match="not finite"):
+        load(TINY, weights)
+
+
+def test_the_loss_is_that_of_a_laplace_distribution_plus_the_absolute_error():
+    images, hole, body = scene()
+    mean, log_scale = torch.zeros_like(images), torch.full_like(images, 0.5)
+    everywhere, present = torch.ones_like(hole), torch.tensor([[True, True]])
+    off = images.double().numpy()
+    expected = (off / np.exp(0.5) + 0.5 + off).mean()
+    assert laplace_loss(mean, log_scale, images, everywhere, body, present).item() == pytest.approx(expected, rel=1e-5)
+    shown = laplace_loss(mean, log_scale, images, ~everywhere, body, present).item()
+    assert shown == pytest.approx(0.05 * expected, rel=1e-5)
+
+
+def test_the_loss_asks_nothing_of_a_modality_that_is_not_there_nor_of_the_air():
+    images, hole, body = scene()
+    body[..., 10:] = False
+    mean, log_scale = torch.zeros_like(images), torch.zeros_like(images)
+    present = torch.tensor([[False, True]])
+    before = laplace_loss(mean, log_scale, images, hole, body, present)
+    images[:, 0] += 3.0  # PET, which is missing
+    images[..., 12:] += 3.0  # beyond the skin
+    assert laplace_loss(mean, log_scale, images, hole, body, present) == before
+    images[:, 1, ..., 11] += 3.0  # CT of the skin
+    assert laplace_loss(mean, log_scale, images, hole, body, present) > before
+
+
+def test_the_loss_is_finite_where_nothing_is_to_be_painted():
+    images, hole, body = scene()
+    nothing = torch.zeros_like(body)
+    loss = laplace_loss(images, images * 0, images, hole, nothing, torch.tensor([[True, True]]))
+    assert loss.item() == 0.0
