@@ -34,10 +34,10 @@ from grisaille.core.study import Study
 from grisaille.core.volume import Modality, Volume
 from grisaille.flows.load import find_weights
 from grisaille.imaging.body import body_mask
+from grisaille.imaging.slice_scores import slice_scores
 from grisaille.methods.mvg.config import MvgConfig, Preset
 from grisaille.methods.mvg.frame import NOMINAL_MM, BodyFrame, describe_planes
 from grisaille.methods.mvg.method import MVG
-from grisaille.methods.mvg.scoremap import slice_scores
 
 RUN = Run(device="cpu", threads=1)
 ASKED = (0.5, 1.0, 2.0)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from grisaille.methods.base import Method
 
 _METHODS: dict[str, tuple[str, str]] = {
+    "autopaint": ("AutoPaint", "AutoPaintConfig"),
     "mvg": ("MVG", "MvgConfig"),
 }
 """By name: the class in ``methods/NAME/method.py`` and the settings in ``methods/NAME/config.py``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from grisaille.core.errors import ConfigError, OutOfMemory
@@ -109,9 +109,10 @@ def in_batches(
     Parameters
     ----------
     items
-        (c, y, x) each, on the CPU, all of one shape; taken lazily.
+        Slices (c, y, x) or slabs (c, z, y, x), on the CPU; taken lazily. Only neighbours of one
+        shape share a batch.
     forward
-        Gets (n, c, y, x) on the device in hand, n from 1 to ``batch``, in inference mode.
+        Gets (n, c, ...) on the device in hand, n from 1 to ``batch``, in inference mode.
     batch
         Items at a time to begin with.
     what
@@ -140,7 +141,7 @@ def _steps(
         for item in islice(stream, max(0, size - len(waiting))):
             waiting.append(item)
             run.check_cancelled()
-        chunk = waiting[:size]
+        chunk = list(takewhile(lambda item: item.shape == waiting[0].shape, waiting[:size]))
         if not chunk:
             return
         result = _attempt(chunk, forward, run, device)
@@ -162,10 +163,11 @@ def _attempt(
     import torch
 
     try:
-        images = torch.stack(chunk)  # (n, c, y, x)
+        images = torch.stack(chunk)  # (n, c, y, x) or (n, c, z, y, x)
         if device.type == "cuda":
             images = images.pin_memory()
-        images = images.to(device, non_blocking=device.type == "cuda", memory_format=torch.channels_last)
+        layout = torch.channels_last if images.ndim == 4 else torch.preserve_format
+        images = images.to(device, non_blocking=device.type == "cuda", memory_format=layout)
         with torch.inference_mode(), autocast(run, device):
             return (forward(images),)
     except (RuntimeError, MemoryError) as error:

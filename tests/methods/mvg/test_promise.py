@@ -8,6 +8,7 @@ import pytest
 from grisaille.core.calibration import CalibrationSource, Per
 from grisaille.core.errors import InputError
 from grisaille.core.grid import Grid
+from grisaille.methods.kept_calibrations import calibration_arrays, calibration_from
 from grisaille.methods.mvg.fitting import split_patients
 from grisaille.methods.mvg.left_out import subsets
 from grisaille.methods.mvg.promise import (
@@ -16,8 +17,6 @@ from grisaille.methods.mvg.promise import (
     MOST_SHARE,
     ScanCount,
     calibration,
-    calibration_arrays,
-    calibration_from,
     counting_grid,
 )
 

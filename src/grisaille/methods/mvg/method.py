@@ -24,6 +24,7 @@ from grisaille.core.volume import Modality, Volume
 from grisaille.imaging.body import body_mask
 from grisaille.imaging.findings import label_above
 from grisaille.imaging.resample import resample_array
+from grisaille.imaging.slice_scores import slice_scores
 from grisaille.methods.mvg.canary import Features, canary, require_same
 from grisaille.methods.mvg.chi_square import published_thresholds, require_published, slice_distances
 from grisaille.methods.mvg.cohort import learn_cohort
@@ -36,7 +37,7 @@ from grisaille.methods.mvg.observation import Observation, observe, observe_case
 from grisaille.methods.mvg.pooling import merged, without_patient
 from grisaille.methods.mvg.promise import ScanCount, calibration, counting_grid
 from grisaille.methods.mvg.recipe import Recipe
-from grisaille.methods.mvg.scoremap import slice_scores, voxel_scores
+from grisaille.methods.mvg.scoremap import voxel_scores
 from grisaille.methods.mvg.spool import Spool
 from grisaille.methods.mvg.state import read_recipe, read_state, require_same_layout, write_state
 from grisaille.weights.bundle import Bundle

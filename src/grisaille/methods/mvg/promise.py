@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -71,22 +71,6 @@ def calibration(counts: Iterable[ScanCount], source: CalibrationSource) -> Calib
         voxels[:, start:end],
         sum(scan.body_voxels for scan in scans),
         len({scan.patient for scan in scans}),
-    )
-
-
-def calibration_arrays(calibration: Calibration) -> Mapping[str, npt.NDArray[Any]]:
-    """For a file; counts and shares of single precision, as ``calibration`` makes them."""
-    rates = {"findings": calibration.findings, "voxels": calibration.voxels}
-    return {"cuts": calibration.cuts, **{name: array.astype(np.float32) for name, array in rates.items()}}
-
-
-def calibration_from(arrays: Mapping[str, npt.NDArray[Any]], header: Mapping[str, Any]) -> Calibration:
-    """The inverse of ``calibration_arrays``."""
-    source = CalibrationSource(header["source"])
-    if source is CalibrationSource.NONE:
-        return Calibration.none()
-    return Calibration(
-        source, arrays["cuts"], arrays["findings"], arrays["voxels"], header["body_voxels"], header["patients"]
     )
 
 

@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 from grisaille.core.calibration import Calibration, CalibrationSource
 from grisaille.core.errors import ConfigError, DamagedWeights, InputError, WeightsMismatch
+from grisaille.methods.kept_calibrations import calibration_arrays, calibration_from, calibration_header
 from grisaille.methods.mvg.config import MvgConfig
 from grisaille.methods.mvg.kept import KeptCase, KeptScan
 from grisaille.methods.mvg.lattice import Lattice
 from grisaille.methods.mvg.modality import ModalityModel
 from grisaille.methods.mvg.position import PositionModel
-from grisaille.methods.mvg.promise import calibration_arrays, calibration_from
 from grisaille.methods.mvg.recipe import Recipe
 from grisaille.methods.mvg.scale import LocalScale
 from grisaille.weights.bundle import Bundle
@@ -55,10 +55,7 @@ def write_state(method: MVG) -> Bundle:
             key: {"mean": model.mean, "spread": model.spread, "lattice": asdict(model.lattice)}
             for key, model in method.models.items()
         },
-        "calibrations": {
-            key: {"source": one.source.value, "body_voxels": one.body_voxels, "patients": one.patients}
-            for key, one in method.calibrations.items()
-        },
+        "calibrations": {key: calibration_header(one) for key, one in method.calibrations.items()},
         "kept": [
             {"patient": case.patient, "source": case.source.value, "scans": list(case.scans)} for case in method.kept
         ],

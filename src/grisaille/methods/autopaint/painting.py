@@ -1,0 +1,225 @@
+"""A whole study painted, slab by slab: what would be healthy in each hole, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Sized
+from copy import deepcopy
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from grisaille.core.run import Run
+from grisaille.methods.autopaint.candidates import Mask, box_of
+from grisaille.methods.autopaint.config import AutoPaintConfig
+from grisaille.methods.autopaint.frame import MARGIN_MM, MULTIPLE, Frame
+from grisaille.nn.device import in_batches, resolve_device, threads
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from grisaille.methods.autopaint.inpainter import Inpainter
+
+Floats = npt.NDArray[np.float32]
+Box = tuple[slice, slice, slice]
+
+CHANNELS: Mapping[str, slice] = {"pet": slice(0, 1), "ct": slice(1, 3)}
+"""Of each modality among those that the network sees and paints."""
+
+OVERLAP = 16
+"""Slices that neighbouring slabs share; across them one gives way to the other."""
+
+
+@dataclass(frozen=True, eq=False)
+class Hole:
+    """What is painted over in one pass: (z, y, x) of each modality."""
+
+    pet: Mask
+    ct: Mask
+
+    @property
+    def either(self) -> Mask:
+        """(z, y, x) what is painted over in any modality."""
+        return self.pet | self.ct
+
+
+@dataclass(frozen=True, eq=False)
+class Slab:
+    """A part of the frame that the network sees at once.
+
+    ``share`` is (z, 1, 1): how much each of its slices counts where slabs overlap.
+    """
+
+    box: Box
+    share: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """What was painted of one hole in one slab: ``mean`` and ``log_scale``, (c, z, y, x) each."""
+
+    hole: int
+    slab: Slab
+    mean: Floats
+    log_scale: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Painter:
+    """A network on whatever device a run asks for; it is never moved from under another thread."""
+
+    network: Inpainter
+    config: AutoPaintConfig
+    _copies: dict[torch.device, Inpainter] = field(default_factory=dict, init=False, repr=False)
+    _copying: Lock = field(default_factory=Lock, init=False, repr=False)
+
+    def paint(self, frame: Frame, holes: Sequence[Hole], run: Run, what: str) -> Iterator[Patch]:
+        """Each hole in each slab in which it meets the body, slab after slab.
+
+        Raises
+        ------
+        Cancelled
+            Before the next batch of slabs.
+        OutOfMemory
+            If the computer cannot hold even one slab.
+        """
+        items = _Items.of(frame, holes, self.config.slab)
+        device = resolve_device(run)
+        places = iter(items.places)
+        with threads(run):
+            painted = in_batches(items, self._forward, batch=self.config.batch, run=run, what=what, device=device)
+            for means, log_scales in painted:
+                for mean, log_scale in zip(means, log_scales, strict=True):
+                    number, slab = next(places)
+                    yield Patch(number, slab, mean, log_scale)
+
+    def _forward(self, batch: Tensor) -> tuple[Floats, Floats]:
+        """Six channels, (n, 6, z, y, x): three of images, the holes of PET and CT, the body."""
+        images, hole, body = batch.split((3, 2, 1), dim=1)
+        mean, log_scale = self._on(batch.device)(images, hole, body)
+        return mean.float().cpu().numpy(), log_scale.float().cpu().numpy()
+
+    def _on(self, device: torch.device) -> Inpainter:
+        import torch
+
+        if next(self.network.parameters()).device == device:
+            return self.network
+        with self._copying, torch.inference_mode(False):
+            if device not in self._copies:
+                self._copies[device] = deepcopy(self.network).to(device)
+            return self._copies[device]
+
+
+@dataclass(eq=False)
+class Sums:
+    """Weighted sums of patches that overlap: ``weight`` (z, y, x), ``mean`` and ``log_scale`` (c, z, y, x)."""
+
+    weight: Floats
+    mean: Floats
+    log_scale: Floats
+
+    @classmethod
+    def empty(cls, channels: int, shape: tuple[int, int, int]) -> Self:
+        """Nothing painted yet."""
+        return cls(np.zeros(shape, np.float32), *(np.zeros((channels, *shape), np.float32) for _ in range(2)))
+
+    def add(self, patch: Patch, channels: slice, weight: Floats) -> None:
+        """Add the channels of a patch where ``weight`` (z, y, x of the slab) is above 0."""
+        weight = weight * patch.slab.share
+        self.weight[patch.slab.box] += weight
+        self.mean[:, *patch.slab.box] += weight * patch.mean[channels]
+        self.log_scale[:, *patch.slab.box] += weight * patch.log_scale[channels]
+
+    def means(self) -> tuple[Floats, Floats]:
+        """``mean`` and ``log_scale`` of all that was added; 0 where nothing was."""
+        weight = np.maximum(self.weight, np.float32(1e-12))
+        return self.mean / weight, self.log_scale / weight
+
+
+def slabs(body: Mask, depth: int, spacing_mm: float) -> tuple[Slab, ...]:
+    """Slabs of ``depth`` slices, each cut to the body in it and centred on the mid-sagittal plane.
+
+    Slabs without body are left out.
+    """
+    height = body.shape[0]
+    depth = min(depth, height)
+    overlap = min(OVERLAP, depth // 2)
+    count = 1 if height <= depth else -(-(height - overlap) // (depth - overlap))
+    starts = np.linspace(0, height - depth, count).round().astype(int)
+    found = []
+    for start in starts.tolist():
+        within = slice(start, start + depth)
+        sides = _cross_section(body[within], spacing_mm)
+        if sides is not None:
+            ramp = np.minimum(np.arange(1, depth + 1), np.arange(depth, 0, -1)).clip(max=overlap) / overlap
+            if start == 0:
+                ramp[: depth // 2] = 1
+            if start + depth == height:
+                ramp[depth // 2 :] = 1
+            found.append(Slab((within, *sides), ramp.astype(np.float32)[:, None, None]))
+    return tuple(found)
+
+
+def _cross_section(body: Mask, spacing_mm: float) -> tuple[slice, slice] | None:
+    box = box_of(body)
+    if box is None:
+        return None
+    margin = int(np.ceil(MARGIN_MM / spacing_mm))
+    _, height, width = body.shape
+    rows = min(height, _rounded_up(box[1].stop - box[1].start + 2 * margin))
+    first = min(max(0, (box[1].start + box[1].stop - rows) // 2), height - rows)
+    middle = width // 2
+    half = min(middle, _rounded_up(2 * (max(middle - box[2].start, box[2].stop - middle) + margin)) // 2)
+    return slice(first, first + rows), slice(middle - half, middle + half)
+
+
+def _rounded_up(size: int) -> int:
+    return -(-size // MULTIPLE) * MULTIPLE
+
+
+@dataclass(frozen=True, eq=False)
+class _Items(Sized):
+    """What the network is given, made when it is asked for."""
+
+    images: Floats
+    body: Mask
+    hidden: Hole
+    holes: Sequence[Hole]
+    places: tuple[tuple[int, Slab], ...]
+
+    @classmethod
+    def of(cls, frame: Frame, holes: Sequence[Hole], depth: int) -> Self:
+        body = np.asarray(frame.body)
+        places = tuple(
+            (number, slab)
+            for slab in slabs(body, depth, frame.grid.spacing_mm[0])
+            for number, hole in enumerate(holes)
+            if (hole.either[slab.box] & body[slab.box]).any()
+        )
+        # What no scanner saw is a hole in every pass.
+        hidden = {key: ~frame.covered[key] if key in frame.images else np.ones_like(body) for key in CHANNELS}
+        return cls(all_channels(frame), body, Hole(hidden["pet"], hidden["ct"]), holes, places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        import torch
+
+        for number, slab in self.places:
+            hole = self.holes[number]
+            pet = hole.pet[slab.box] | self.hidden.pet[slab.box]
+            ct = hole.ct[slab.box] | self.hidden.ct[slab.box]
+            masks = np.stack([pet, ct, self.body[slab.box]]).astype(np.float32)
+            yield torch.from_numpy(np.concatenate([self.images[:, *slab.box], masks]))
+
+
+def all_channels(frame: Frame) -> Floats:
+    """(3, z, y, x): every channel that the network sees; 0 where a modality is missing."""
+    images = np.zeros((3, *frame.grid.shape), np.float32)
+    for key, image in frame.images.items():
+        images[CHANNELS[key]] = image
+    return images
