@@ -132,7 +132,8 @@ def laplace_loss(
     body
         (n, 1, z, y, x).
     present
-        (n, 2) whether PET and CT are there to be compared with, hidden or not.
+        (n, 2, z, y, x), or (n, 2) where it holds everywhere: PET and CT were scanned, so that what is
+        painted can be compared with them.
 
     Returns
     -------
@@ -142,7 +143,8 @@ def laplace_loss(
     off = (images - mean).abs()
     loss = off * torch.exp(-log_scale) + log_scale + off
     skin = max_pool3d(body.float(), 5, stride=1, padding=2)  # two voxels of air, where arms and backs move
-    there = present.float()[:, _MODALITY, None, None, None] * skin
+    scanned = present.float()
+    there = per_channel(scanned if present.ndim == 5 else scanned[..., None, None, None]) * skin
     hidden = per_channel(hole.float())
     return _mean_over(loss, there * hidden) + _VALID * _mean_over(loss, there * (1 - hidden))
 

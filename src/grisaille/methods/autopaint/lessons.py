@@ -1,0 +1,177 @@
+"""What the network practises on: slabs of healthy patients with a hole, disturbed as scans are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from grisaille.core.grid import Grid
+from grisaille.methods.autopaint.config import AutoPaintConfig
+from grisaille.methods.autopaint.holes import Mask, training_hole
+from grisaille.methods.autopaint.painting import CHANNELS, slabs
+
+Floats = npt.NDArray[np.float32]
+Box = tuple[slice, slice, slice]
+
+_BOTH_HIDDEN = 0.4
+"""Share of the lessons with PET and CT whose hole is in both; in the others it is in the PET alone."""
+_ALIGNED = 0.5
+"""Share of the lessons in which CT and PET stay as they were aligned."""
+_NOISE = 0.02
+"""Largest standard deviation of the noise added, in the network's units."""
+
+
+class Framed(Protocol):
+    """What a lesson needs of a frame; ``frame.Frame`` has it."""
+
+    @property
+    def grid(self) -> Grid:
+        """Its shape and spacing."""
+        ...
+
+    @property
+    def images(self) -> Mapping[str, npt.NDArray[Any]]:
+        """``pet`` (1, z, y, x) and ``ct`` (2, z, y, x), or one of them."""
+        ...
+
+    @property
+    def body(self) -> Mask:
+        """(z, y, x)."""
+        ...
+
+    @property
+    def covered(self) -> Mapping[str, Mask]:
+        """(z, y, x) by modality: inside its field of view."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """One slab to paint, all of the same z, y, x.
+
+    Parameters
+    ----------
+    images
+        (3, z, y, x) as the network sees them, and what it should paint.
+    hole
+        (2, z, y, x) of PET and CT: painted over, or never scanned.
+    body
+        (1, z, y, x).
+    present
+        (2, z, y, x): scanned, so that what is painted can be compared with it.
+    """
+
+    images: Floats
+    hole: Mask
+    body: Mask
+    present: Mask
+
+
+@dataclass(frozen=True, eq=False)
+class Lessons:
+    """An endless list of lessons, each made from its number and the seed alone."""
+
+    frames: Sequence[Framed]
+    config: AutoPaintConfig
+    seed: int
+
+    def __getitem__(self, number: int) -> Lesson:
+        """The lesson of this number, from 0."""
+        rng = np.random.default_rng((self.seed, number))
+        frame = self.frames[int(rng.integers(len(self.frames)))]
+        return lesson(frame, self.config, rng)
+
+
+def lesson(frame: Framed, config: AutoPaintConfig, rng: np.random.Generator) -> Lesson:
+    """A slab of a frame, cut as they are cut for painting, with a random hole and random disturbances."""
+    spacing_mm = frame.grid.spacing_mm[0]
+    box = _box(frame, config.slab, rng)
+    body = np.array(frame.body[box])
+    images = np.zeros((3, *body.shape), np.float32)
+    present = np.zeros((2, *body.shape), dtype=bool)
+    shift = _misalignment(rng, config.misalignment_mm / spacing_mm) if len(frame.images) == 2 else (0, 0, 0)
+    taught = _taught(tuple(frame.images), config.hidden_share, rng)
+    for number, (key, channels) in enumerate(CHANNELS.items()):
+        if key in taught:
+            by = shift if key == "pet" else (0, 0, 0)  # the body is the CT's
+            images[channels] = _moved(frame.images[key], box, by)
+            present[number] = _moved(frame.covered[key][None], box, by)[0]
+    _disturb(images, present, config.suv_jitter, rng)
+    return Lesson(images, _hole(body, present, taught, spacing_mm, rng), body[None], present)
+
+
+def collated(lessons: Sequence[Lesson]) -> tuple[npt.NDArray[Any], ...]:
+    """Lessons stacked, (n, c, z, y, x) each in the order of ``Lesson``; smaller slabs get air around them.
+
+    The middle of x stays the middle, so that flipping still mirrors the patient.
+    """
+    shape = np.max([one.body.shape[1:] for one in lessons], axis=0)
+    air = [_air(np.asarray(one.body.shape[1:]), shape) for one in lessons]
+    parts = ("images", "hole", "body", "present")
+    return tuple(
+        np.stack([np.pad(getattr(one, part), ((0, 0), *pad)) for one, pad in zip(lessons, air, strict=True)])
+        for part in parts
+    )
+
+
+def _box(frame: Framed, depth: int, rng: np.random.Generator) -> Box:
+    """A slab around a random slice of the body."""
+    height = frame.grid.shape[0]
+    depth = min(depth, height)
+    middle = int(rng.choice(np.flatnonzero(frame.body.any(axis=(1, 2)))))
+    start = min(max(0, middle - depth // 2), height - depth)
+    _, rows, columns = slabs(frame.body[start : start + depth], depth, frame.grid.spacing_mm[0])[0].box
+    return slice(start, start + depth), rows, columns
+
+
+def _taught(keys: Sequence[str], hidden_share: float, rng: np.random.Generator) -> Sequence[str]:
+    """The modalities that the lesson has; the other is missing now and then, as it is in some studies."""
+    if len(keys) == 2 and rng.random() < hidden_share:
+        return (keys[int(rng.integers(2))],)
+    return keys
+
+
+def _hole(body: Mask, present: Mask, taught: Sequence[str], spacing_mm: float, rng: np.random.Generator) -> Mask:
+    z, y, x = body.shape
+    hole = training_hole((z, y, x), spacing_mm, rng, within=body)
+    holes = ~present
+    everywhere = len(taught) == 1 or rng.random() < _BOTH_HIDDEN
+    holes |= np.stack([hole, hole & everywhere])
+    return holes
+
+
+def _misalignment(rng: np.random.Generator, reach: float) -> tuple[int, int, int]:
+    """A shift in whole voxels, each part up to ``reach``; often none."""
+    if rng.random() < _ALIGNED:
+        return 0, 0, 0
+    z, y, x = np.round(rng.uniform(-reach, reach, 3)).astype(int).tolist()
+    return z, y, x
+
+
+def _moved(image: npt.NDArray[Any], box: Box, shift: tuple[int, int, int]) -> npt.NDArray[Any]:
+    """``image[:, *box]`` after the image was shifted; 0 where it came from beyond its faces."""
+    taken, free = [], []
+    for side, by, size in zip(box, shift, image.shape[1:], strict=True):
+        start, stop = side.start - by, side.stop - by
+        taken.append(slice(max(0, start), min(size, stop)))
+        free.append((max(0, -start), max(0, stop - size)))
+    part = image[:, *taken]
+    return np.pad(part, ((0, 0), *free)) if any(map(any, free)) else part
+
+
+def _disturb(images: Floats, present: Mask, suv_jitter: float, rng: np.random.Generator) -> None:
+    """In place: another SUV scale, and noise where there is an image."""
+    factor = np.float32(np.exp(rng.uniform(-suv_jitter, suv_jitter)))
+    images[0] = np.log1p(factor * np.expm1(images[0]))
+    noise = rng.standard_normal(images.shape, dtype=np.float32) * np.float32(rng.uniform(0.0, _NOISE))
+    images += noise * present[[0, 1, 1]]
+    np.maximum(images, 0, out=images)
+
+
+def _air(size: npt.NDArray[np.int_], wanted: npt.NDArray[np.int_]) -> list[tuple[int, int]]:
+    before = (wanted - size) // 2
+    return [(int(low), int(more - low)) for low, more in zip(before, wanted - size, strict=True)]
