@@ -13,6 +13,22 @@ from grisaille.imaging.intensity import CT_WINDOWS, PET_RANGES
 ANOMALY_COLORS = ((0.0, 0.3, 0.9, 0.0), (0.0, 0.45, 1.0, 0.6), (0.0, 0.85, 1.0, 1.0))
 """From nothing over blue to cyan: seen on black and on white, and no colour of the PET's."""
 
+SIGNED_COLORS = (
+    (0.2, 0.75, 1.0, 1.0),
+    (0.1, 0.4, 1.0, 0.7),
+    (0.1, 0.4, 1.0, 0.0),
+    (1.0, 0.3, 0.1, 0.0),
+    (1.0, 0.3, 0.1, 0.7),
+    (1.0, 0.8, 0.3, 1.0),
+)
+"""From below healthy, in blue, over nothing to above healthy, in orange: told apart by the colour-blind too."""
+
+SIGNED_LIMIT = 8.0
+"""Standard deviations at which the colours end; the same for all patients, so that pictures compare."""
+
+_SIGNED_UNSEEN = 2.0
+"""Standard deviations that healthy tissue strays by: not coloured."""
+
 ALONE = "gray_r"
 """Colormap of a PET without a CT."""
 
@@ -62,6 +78,16 @@ def look_of_anomaly(scores: np.ndarray[Any, Any], floor: float) -> Look:
 
     colormap = Colormap(np.asarray(ANOMALY_COLORS), name="anomaly", display_name="anomaly")
     return Look(colormap, _apart((floor, float(scores.max(initial=0.0)))), "translucent_no_depth", 0.7)
+
+
+def look_of_signed() -> Look:
+    """Signed standard deviations in diverging colours centred on 0, clear where tissue is as expected."""
+    from napari.utils import Colormap
+
+    clear = 0.5 * _SIGNED_UNSEEN / SIGNED_LIMIT
+    ends = (0.0, 0.5 - 2 * clear, 0.5 - clear, 0.5 + clear, 0.5 + 2 * clear, 1.0)
+    colormap = Colormap(np.asarray(SIGNED_COLORS), controls=ends, name="signed", display_name="signed")
+    return Look(colormap, (-SIGNED_LIMIT, SIGNED_LIMIT), "translucent_no_depth", 0.8)
 
 
 def _pet_colors() -> Any:

@@ -8,13 +8,13 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from grisaille.core.volume import Modality, Volume
-from grisaille.desktop.layers import THING
+from grisaille.desktop.layers import THING, TWIN_OF
 
 _NOTHING = "–"
 
 
 class VolumeChooser(QComboBox):
-    """The image layers of one modality; ``changed`` when another one is taken.
+    """The patient's image layers of one modality, healthy twins left out; ``changed`` when another one is taken.
 
     It follows layers that are added, removed or renamed, keeps the choice as long as its layer
     is there, and takes the newest layer where nothing was chosen.
@@ -70,7 +70,8 @@ class VolumeChooser(QComboBox):
 
     def _fits(self, layer: Any) -> bool:
         thing = layer.metadata.get(THING)
-        return isinstance(thing, Volume) and thing.modality is self._modality
+        is_patient = TWIN_OF not in layer.metadata
+        return isinstance(thing, Volume) and thing.modality is self._modality and is_patient
 
     def _on_picked(self, index: int) -> None:
         """Who chooses nothing does not get the newest layer put back at the next change."""

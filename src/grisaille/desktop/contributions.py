@@ -8,6 +8,13 @@ from grisaille.desktop.maker import maker
 from grisaille.desktop.panel import MethodPanel
 
 
+class AutoPaint(MethodPanel):
+    """Paints the patient healthy, and marks what had to be painted over."""
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__(viewer, maker("autopaint", "AutoPaint", engine=("torch", "monai")))
+
+
 class MVG(MethodPanel):
     """Multivariate Gaussians of healthy slices."""
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grisaille.core.volume import Modality, Unit, Volume
-from grisaille.desktop.layers import THING
+from grisaille.desktop.layers import THING, TWIN_OF, WIPE_OF
 from grisaille.desktop.world import lps_from_world
 
 CURSOR_OVERLAY = "grisaille_cursor"
@@ -57,6 +57,7 @@ def cursor_text(viewer: Any) -> str:
         value = float(values_at(volume, point))
         if np.isfinite(value):
             is_one = volume.modality is not Modality.OTHER and kinds.count(volume.modality) == 1
+            is_one = is_one and TWIN_OF not in layer.metadata
             lines.append(value_text(volume.modality.key.upper() if is_one else layer.name, value, volume.unit))
     return "\n".join([*lines, place_text(point)])
 
@@ -78,10 +79,15 @@ def attach_cursor(viewer: Any) -> None:
     viewer.scene.camera.events.angles.connect(update)
     viewer.canvas.events.background_color_override.connect(update)  # other volumes are visible in the MIP
     viewer.layers.events.removed.connect(update)
+    viewer.layers.events.inserted.connect(lambda event: event.value.events.visible.connect(update))
+    for layer in viewer.layers:
+        layer.events.visible.connect(update)
 
 
 def _visible(viewer: Any) -> list[tuple[Any, Volume]]:
-    things = [(layer, layer.metadata.get(THING)) for layer in viewer.layers if layer.visible]
+    """The layers in sight with their volumes; of a wipe both."""
+    shown = [one for layer in viewer.layers if layer.visible for one in layer.metadata.get(WIPE_OF, (layer,))]
+    things = [(layer, layer.metadata.get(THING)) for layer in shown]
     return [(layer, thing) for layer, thing in things if isinstance(thing, Volume)]
 
 

@@ -14,6 +14,8 @@ class Key(StrEnum):
     CANCEL = "X"
     NEXT_FINDING = "N"
     PREVIOUS_FINDING = "P"
+    TWIN = "H"
+    WIPE = "W"
 
     @property
     def shown(self) -> str:

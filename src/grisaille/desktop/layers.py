@@ -38,6 +38,18 @@ SHOWN = "grisaille_shown"
 PROVENANCE = "grisaille_provenance"
 """Metadata key: the Provenance of a result's layers."""
 
+SIGNED = "z"
+"""Key among the extras of an anomaly map: signed standard deviations from healthy."""
+
+SCORES_OF = "grisaille_scores_of"
+"""Metadata key: the patient's Volume that a layer judges, laid over it."""
+
+TWIN_OF = "grisaille_twin_of"
+"""Metadata key: the patient's Volume that a layer shows the healthy twin of."""
+
+WIPE_OF = "grisaille_wipe_of"
+"""Metadata key: the two layers, patient's and twin's, that a layer shows a part of each."""
+
 RESAMPLED = " (resampled for display)"
 
 
@@ -266,4 +278,6 @@ def anomaly_arguments(result: Result, study: Study) -> tuple[npt.NDArray[Any], d
     floor = 0.5 * float(marked.min()) if marked.size else float(np.median(anomaly.scores[anomaly.body]))
     data, arguments = image_arguments(scores, look_of_anomaly(anomaly.scores, floor))
     arguments["metadata"][PROVENANCE] = result.provenance
+    arguments["metadata"][SCORES_OF] = study.main
+    arguments["visible"] = SIGNED not in anomaly.extras  # the same, without its sign
     return data, arguments

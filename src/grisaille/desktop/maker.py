@@ -60,8 +60,8 @@ class Maker:
     engine: tuple[str, ...] = ()
 
 
-def maker(name: str, title: str) -> Maker:
-    """The maker of a method of the catalog; opens neither torch nor a model."""
+def maker(name: str, title: str, engine: tuple[str, ...] = ("torch", "timm")) -> Maker:
+    """The maker of a method of the catalog, which computes with ``engine``; opens neither torch nor a model."""
     from grisaille.methods import catalog
 
     return Maker(
@@ -72,7 +72,7 @@ def maker(name: str, title: str) -> Maker:
         fitted_config=_fitted_config,
         load=_load,
         fit=partial(_fit, name),
-        engine=("torch", "timm"),
+        engine=engine,
     )
 
 

@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout
 
 from grisaille.core.calibration import Per
-from grisaille.core.errors import GrisailleError, InputError
+from grisaille.core.errors import GrisailleError, InputError, MissingWeights
 from grisaille.core.packages import require
 from grisaille.core.result import Asked, Result
 from grisaille.core.run import Run
@@ -49,8 +49,8 @@ class MethodPanel(Docked):
         layout.addWidget(scroll)
         self.setMinimumWidth(320)
         self._wire()
-        self._on_model()
         self._greet()
+        self._on_model()
 
     def _wire(self) -> None:
         self.face.run.clicked.connect(self.run)
@@ -65,6 +65,8 @@ class MethodPanel(Docked):
                 Key.CANCEL: self.cancel,
                 Key.NEXT_FINDING: lambda: review_of(self._viewer).table.step(1),
                 Key.PREVIOUS_FINDING: lambda: review_of(self._viewer).table.step(-1),
+                Key.TWIN: lambda: review_of(self._viewer).compare.toggle(),
+                Key.WIPE: lambda: review_of(self._viewer).compare.toggle_wipe(),
             },
         )
 
@@ -74,7 +76,10 @@ class MethodPanel(Docked):
         except GrisailleError as error:
             self.face.status.fail(str(error))
         else:
-            self.face.status.say("Choose a CT, a PET or both, and run.")
+            if self.face.models.model is None:
+                self.face.status.fail(_no_model(self._maker))
+            else:
+                self.face.status.say("Choose a CT, a PET or both, and run.")
 
     # Running ------------------------------------------------------------------------------------
 
@@ -96,7 +101,7 @@ class MethodPanel(Docked):
             study, config, model = self._study(), self.face.form.config(), self.face.models.model
             require(*self._maker.engine)
             if model is None:
-                raise InputError("no model is chosen: choose a file, or fit one on your healthy studies")
+                raise MissingWeights(_no_model(self._maker))
         except GrisailleError as error:
             self.face.status.fail(str(error))
             return
@@ -241,6 +246,13 @@ class MethodPanel(Docked):
             self._job.cancel()
         self.face.release()
         unbind(self._viewer)
+
+
+def _no_model(maker: Maker) -> str:
+    return (
+        f"no model of {maker.title} is chosen: press File… to open one that you were given (.safetensors), "
+        "or fit one on your own healthy studies with the button below"
+    )
 
 
 def _what(study: Study) -> str:

@@ -27,6 +27,7 @@ from grisaille.core.finding import Finding
 from grisaille.core.result import Result
 from grisaille.core.study import Study
 from grisaille.desktop.autosave import Leftover
+from grisaille.desktop.compare import CompareBar, Sight
 from grisaille.desktop.docked import Docked
 from grisaille.desktop.findings_table import FindingsTable
 from grisaille.desktop.ink import ink
@@ -35,6 +36,7 @@ from grisaille.desktop.layers import PROVENANCE
 from grisaille.desktop.slice_strip import Curve, SliceStrip, Span
 from grisaille.desktop.slices import SliceWalk, slice_peaks
 from grisaille.desktop.threshold import Relabeller, ThresholdControl
+from grisaille.desktop.twin import show_twin
 from grisaille.desktop.world import go_to
 from grisaille.methods.base import Method
 
@@ -57,6 +59,7 @@ class Review(Docked):
         self.threshold = ThresholdControl(ink(viewer.theme))
         self.strip = SliceStrip(ink(viewer.theme))
         self.table = FindingsTable()
+        self.compare = CompareBar(viewer)
         self._lay_out()
         self._wire()
         self._show_findings()
@@ -84,6 +87,7 @@ class Review(Docked):
         rows.setContentsMargins(6, 4, 6, 4)
         rows.addLayout(heading)
         rows.addWidget(self.table, 1)
+        rows.addWidget(self.compare)
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.addWidget(left)
         splitter.addWidget(right)
@@ -141,6 +145,8 @@ class Review(Docked):
         self._walk = SliceWalk.along(result.anomaly.grid, result.anomaly.slice_scores.axis)
         self._peaks = slice_peaks(result.anomaly)
         self.threshold.set_calibration(result.anomaly.calibration, result.provenance.asked)
+        self.compare.show_sight(Sight.PATIENT)
+        show_twin(self._viewer, result, study)
         self._book.open(result, study)
         self._relabeller.set_source(
             lambda asked: relabel(result, study, method, asked.amount, asked.per, measured=False),
@@ -162,6 +168,7 @@ class Review(Docked):
         for event, slot in self._viewer_events:
             event.disconnect(slot)
         self._relabeller.stop()
+        self.compare.release()
         self._book.release()
 
     # Showing ------------------------------------------------------------------------------------

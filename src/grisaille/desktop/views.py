@@ -7,7 +7,7 @@ from typing import Any
 
 from grisaille.core.volume import Modality, Unit, Volume
 from grisaille.desktop.appearance import ALONE, look_of
-from grisaille.desktop.layers import THING, has_ct
+from grisaille.desktop.layers import THING, TWIN_OF, WIPE_OF, has_ct
 from grisaille.desktop.world import FROM_THE_FRONT, HEAD_UP
 
 BEFORE = "grisaille_before_3d"
@@ -19,7 +19,7 @@ _ORIENTATION = ("towards", "down", "right")
 _MARGIN = 0.08
 """Room around the picture for the letters, as a share of the canvas."""
 
-_MIP_LOOK = {"visible": True, "colormap": "gray_r", "blending": "opaque", "opacity": 1.0, "rendering": "mip"}
+_MIP_LOOK = {"colormap": "gray_r", "blending": "opaque", "opacity": 1.0, "rendering": "mip"}
 _SKELETON = {"contrast_limits": (-200.0, 1000.0)}
 """In 3D a soft-tissue window would show every ray that meets bone as white."""
 
@@ -82,25 +82,44 @@ def has_pet(viewer: Any) -> bool:
     return any(_is_pet(layer) for layer in viewer.layers)
 
 
+def set_visible(layer: Any, is_visible: bool) -> None:
+    """Show or hide a layer: at once, or after the MIP where that has hidden it."""
+    before = layer.metadata.get(BEFORE, {})
+    if "visible" in before:
+        before["visible"] = is_visible
+    else:
+        layer.visible = is_visible
+
+
 def _dress(viewer: Any, view: View) -> None:
     """Give every layer the look of a view, and back what it looked like before where the view does not ask."""
+    changes = []
+    is_pet_in_sight = any(layer.visible and _is_pet(layer) for layer in viewer.layers)
     for layer in viewer.layers:
         before = layer.metadata.pop(BEFORE, {})
         look = _look(layer, view)
+        if view is View.MIP and not is_pet_in_sight and _is_pet(layer) and TWIN_OF not in layer.metadata:
+            look |= {"visible": True}
         kept = {name: before.get(name, getattr(layer, name)) for name in look}
-        for name, value in {**before, **look}.items():
-            setattr(layer, name, value)
         if kept:
             layer.metadata[BEFORE] = kept
+        changes.append((layer, {**before, **look}))
+    # Only now, when all looks are kept: layers may be linked, and one that is dressed changes the other.
+    for layer, change in changes:
+        for name, value in change.items():
+            setattr(layer, name, value)
     viewer.canvas.background_color_override = "white" if view is View.MIP else None
 
 
 def _fuse(viewer: Any) -> None:
     """Once a CT is open, give a PET that was alone its colours, and its place above the CT."""
     for layer in list(viewer.layers):
-        if not (has_ct(viewer) and _is_pet(layer) and layer.colormap.name == ALONE and BEFORE not in layer.metadata):
+        volume = _volume(layer)
+        if volume is None or not (has_ct(viewer) and _is_pet(layer) and BEFORE not in layer.metadata):
             continue
-        look = look_of(layer.metadata[THING])
+        if layer.colormap.name != ALONE:
+            continue
+        look = look_of(volume)
         for name in ("colormap", "blending", "opacity"):
             setattr(layer, name, getattr(look, name))
         highest = max(i for i, other in enumerate(viewer.layers) if _is(other, Modality.CT))
@@ -115,8 +134,8 @@ def _look(layer: Any, view: View) -> dict[str, Any]:
     look: dict[str, Any] = {"contour": 0} if hasattr(layer, "contour") else {}
     if view is View.MIP:
         return look | (_MIP_LOOK if _is_pet(layer) else {"visible": False})
-    thing = layer.metadata.get(THING)
-    return look | (_SKELETON if isinstance(thing, Volume) and thing.unit is Unit.HU else {})
+    volume = _volume(layer)
+    return look | (_SKELETON if volume is not None and volume.unit is Unit.HU else {})
 
 
 def _is_mip(viewer: Any) -> bool:
@@ -128,5 +147,12 @@ def _is_pet(layer: Any) -> bool:
 
 
 def _is(layer: Any, modality: Modality) -> bool:
-    thing = layer.metadata.get(THING)
-    return isinstance(thing, Volume) and thing.modality is modality
+    volume = _volume(layer)
+    return volume is not None and volume.modality is modality
+
+
+def _volume(layer: Any) -> Volume | None:
+    """What a layer shows; of a wipe the patient's."""
+    shown = layer.metadata.get(WIPE_OF, (layer,))[0]
+    thing = shown.metadata.get(THING)
+    return thing if isinstance(thing, Volume) else None
