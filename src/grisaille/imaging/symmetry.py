@@ -15,7 +15,7 @@ from grisaille.core.grid import Grid
 from grisaille.imaging.resample import resample_array
 
 WORKING_MM = 8.0
-"""Voxels on which the plane is fitted: half of one is seen, since thousands of them agree."""
+"""Voxels on which the plane is fitted: a fraction of one is seen, since thousands of them agree."""
 
 WIDEST_DEGREES = 15.0
 """How far a patient who lies on the table as usual is turned at most."""
@@ -26,7 +26,7 @@ FURTHEST_MM = 60.0
 _BLUR_MM = (16.0, 6.0)
 """For the search and for the fit: organs have no exact counterpart, and a wide basin is found sooner."""
 
-_POINTS = (6_000, 40_000)
+_POINTS = (3_000, 10_000)
 _SCALE = 0.2
 """Differences beyond this share of the brightness count as unlike, however great: the liver has no twin."""
 
@@ -35,7 +35,7 @@ _STRAIGHTNESS = 0.01
 
 LEVER_MM = 200.0
 
-_STARTS = 3
+_STARTS = 2
 
 Array = npt.NDArray[np.float64]
 
@@ -67,12 +67,13 @@ class SagittalPlane:
 
     def distance_mm(self, points_mm: npt.ArrayLike) -> Array:
         """(...,) how far (..., 3) points lie to the left of the plane."""
-        return (np.asarray(points_mm, dtype=np.float64) - self.point_mm) @ np.asarray(self.normal)
+        distances: Array = (np.asarray(points_mm, dtype=np.float64) - self.point_mm) @ np.asarray(self.normal)
+        return distances
 
     def mirrored(self, points_mm: npt.ArrayLike) -> Array:
         """(..., 3) the points on the other side."""
-        points = np.asarray(points_mm, dtype=np.float64)
-        return points - 2.0 * self.distance_mm(points)[..., None] * np.asarray(self.normal)
+        behind: Array = 2.0 * self.distance_mm(points_mm)[..., None] * np.asarray(self.normal)
+        return np.asarray(points_mm, dtype=np.float64) - behind
 
 
 def mid_sagittal(values: npt.NDArray[np.float32], grid: Grid, body: npt.NDArray[np.bool_]) -> SagittalPlane:
@@ -130,7 +131,7 @@ class _Likeness:
         from scipy import ndimage  # a fifth of a second, which opening a panel need not take
 
         sigma = [blur_mm / step for step in grid.spacing_mm]
-        # Half weight for the outline: it is sharp everywhere, and where arms and bedding lie says little.
+        # Half weight for the outline: where arms and bedding lie says less than what is inside.
         channels = tuple(
             ndimage.gaussian_filter(part, sigma, mode="nearest").astype(np.float32)
             for part in (brightness, 0.5 * inside)

@@ -16,7 +16,7 @@ from grisaille.core.study import Study
 from grisaille.core.volume import Modality, Unit, Volume, read_only
 from grisaille.imaging.body import body_mask
 from grisaille.imaging.intensity import windowed
-from grisaille.imaging.resample import AIR_HU, resample, resample_array
+from grisaille.imaging.resample import resample, resample_array
 from grisaille.imaging.symmetry import SagittalPlane, mid_sagittal
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Frame:
         scans = {key: _Scan.of(volume, config.spacing_mm) for key, volume in volumes.items()}
         _require_overlap(scans)
         plane = _plane(scans.get("ct") or scans["pet"], windows)
-        grid = _frame_grid(plane, [scan.body_mm for scan in scans.values()], config.spacing_mm)
+        grid = _frame_grid(plane, [scan.ends_mm for scan in scans.values()], config.spacing_mm)
         covered = {key: _covered(volume.grid, grid) for key, volume in volumes.items()}
         images = {}
         for key, volume in volumes.items():
@@ -109,12 +109,14 @@ class Frame:
 
 def log_suv(suv_values: npt.NDArray[Any]) -> Floats:
     """log(1 + SUV), SUV clipped to 0..100."""
-    return np.log1p(np.clip(suv_values, 0, HOTTEST_SUV, dtype=np.float32))
+    logarithms: Floats = np.log1p(np.clip(suv_values, 0, HOTTEST_SUV, dtype=np.float32))
+    return logarithms
 
 
 def suv(log_values: npt.NDArray[Any]) -> Floats:
     """The inverse of ``log_suv``; not clipped, so that differences of any two values stay true."""
-    return np.expm1(np.asarray(log_values, dtype=np.float32))
+    values: Floats = np.expm1(np.asarray(log_values, dtype=np.float32))
+    return values
 
 
 def ct_channels(hu_values: npt.NDArray[Any], windows: Windows) -> Floats:
@@ -128,19 +130,17 @@ def hu(channels: npt.NDArray[Any], windows: Windows) -> Floats:
     The inverse of ``ct_channels`` for HU inside the widest window. Channels that disagree, as
     painted ones do, are blended at the ends of the narrower window, so that no step is seen.
     """
-    order = sorted(range(len(windows)), key=lambda number: windows[number][0] - windows[number][1])
-    values: Floats | None = None
-    for number in order:
-        low, high = windows[number]
-        here = np.float32(low) + np.float32(high - low) * np.asarray(channels[number], dtype=np.float32)
-        if values is None:
-            values = here
-        else:
-            share = np.clip(np.minimum(values - low, high - values) / np.float32(BLEND_HU), 0, 1)
-            values = values + share * (here - values)
-    if values is None:
-        raise ValueError("no window was given")
+    widest, *narrower = sorted(zip(windows, channels, strict=True), key=lambda pair: pair[0][0] - pair[0][1])
+    values = _unwindowed(*widest)
+    for (low, high), channel in narrower:
+        share = np.clip(np.minimum(values - low, high - values) / np.float32(BLEND_HU), 0, 1)
+        values += share * (_unwindowed((low, high), channel) - values)
     return values
+
+
+def _unwindowed(window: tuple[float, float], channel: npt.NDArray[Any]) -> Floats:
+    low, high = window
+    return np.float32(low) + np.float32(high - low) * np.asarray(channel, dtype=np.float32)
 
 
 def ct_change_to_hu(before: npt.NDArray[Any], after: npt.NDArray[Any], windows: Windows) -> Floats:
@@ -165,9 +165,11 @@ class _Scan:
         return self.volume.grid
 
     @property
-    def body_mm(self) -> npt.NDArray[np.float64]:
-        """(n, 3) centres of the body's voxels."""
-        return self.grid.to_mm(np.argwhere(self.body))
+    def ends_mm(self) -> npt.NDArray[np.float64]:
+        """(n, 3) centres of the body's voxels at both ends of each row: the outermost are among them, whatever way."""
+        ends = self.body.copy()
+        ends[..., 1:-1] &= ~(self.body[..., :-2] & self.body[..., 2:])
+        return self.grid.to_mm(np.argwhere(ends))
 
 
 def _require_usable(volumes: Mapping[str, Volume]) -> None:
@@ -191,8 +193,8 @@ def _require_overlap(scans: Mapping[str, _Scan]) -> None:
     share = np.count_nonzero(seen & pet.body) / np.count_nonzero(pet.body)
     if share < LEAST_OVERLAP:
         raise UnsuitableVolume(
-            f"CT {ct.volume.name!r} covers {100 * share:.0f} % of the body in PET {pet.volume.name!r}, expected at least "
-            f"{100 * LEAST_OVERLAP:.0f} %; give a CT of the same stretch and table position, or leave it out"
+            f"CT {ct.volume.name!r} covers {100 * share:.0f} % of the body in PET {pet.volume.name!r}, expected "
+            f"at least {100 * LEAST_OVERLAP:.0f} %; give a CT of the same stretch and table position, or leave it out"
         )
 
 
@@ -205,15 +207,13 @@ def _plane(scan: _Scan, windows: Windows) -> SagittalPlane:
     return mid_sagittal(windowed(voxels, *widest), scan.grid, scan.body)
 
 
-def _frame_grid(plane: SagittalPlane, bodies: Sequence[npt.NDArray[np.float64]], spacing_mm: float) -> Grid:
+def _frame_grid(plane: SagittalPlane, ends: Sequence[npt.NDArray[np.float64]], spacing_mm: float) -> Grid:
     """A grid round all bodies with the plane in the middle of x."""
     left = np.asarray(plane.normal)
     up = np.array([1.0, 0.0, 0.0]) - left[0] * left
     up /= np.linalg.norm(up)
-    # Listed z, y, x, left and up cross to the back with the sign of an odd permutation.
-    back = np.cross(left, up)
-    directions = np.stack([up, back, left], axis=1)
-    offsets = np.concatenate([(body - plane.point_mm) @ directions for body in bodies])
+    directions = np.stack([up, np.cross(left, up), left], axis=1)
+    offsets = np.concatenate([(points - plane.point_mm) @ directions for points in ends])
     low, high = offsets.min(axis=0) - MARGIN_MM, offsets.max(axis=0) + MARGIN_MM
     high[2] = max(high[2], -low[2])
     low[2] = -high[2]
