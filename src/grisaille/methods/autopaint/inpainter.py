@@ -142,7 +142,7 @@ def laplace_loss(
     mean, log_scale, images = mean.float(), log_scale.float(), images.float()
     off = (images - mean).abs()
     loss = off * torch.exp(-log_scale) + log_scale + off
-    skin = max_pool3d(body.float(), 5, stride=1, padding=2)  # two voxels of air, where arms and backs move
+    skin = _grown(body.float())  # air too, where arms and backs move
     scanned = present.float()
     there = per_channel(scanned if present.ndim == 5 else scanned[..., None, None, None]) * skin
     hidden = per_channel(hole.float())
@@ -152,6 +152,15 @@ def laplace_loss(
 def per_channel(modalities: Tensor) -> Tensor:
     """(n, 2, ...) of PET and CT to (n, 3, ...) of the images' channels."""
     return modalities[:, _MODALITY, ...]
+
+
+def _grown(mask: Tensor) -> Tensor:
+    """Two voxels wider on every side; axis by axis, three times as fast as a cube."""
+    for axis in range(3):
+        size, pad = [1, 1, 1], [0, 0, 0]
+        size[axis], pad[axis] = 5, 2
+        mask = max_pool3d(mask, size, stride=1, padding=pad)
+    return mask
 
 
 def _mean_over(loss: Tensor, weight: Tensor) -> Tensor:
