@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from fake_method import fake_maker, pet_with_spots
+from fake_method import FakeMethod, fake_maker, pet_with_spots
+from grisaille.core.anomaly import AnomalyMap
+from grisaille.core.run import Run
+from grisaille.core.study import Study
+from grisaille.core.volume import Modality, Unit, Volume
 
 
 @pytest.fixture
@@ -49,5 +55,30 @@ def ran(dock: Callable[..., Any], qtbot: Any) -> Any:
     """A panel that has run once."""
     panel = dock(fake_maker())
     panel.face.run.click()
+    qtbot.waitUntil(lambda: not panel.is_running)
+    return panel
+
+
+class FakePainter(FakeMethod):
+    """Paints 1 SUV, or 40 HU, wherever there is more; its z is what it took away."""
+
+    def score(self, study: Study, run: Run) -> AnomalyMap:
+        anomaly = super().score(study, run)
+        most = {"pet": 1.0, "ct": 40.0}
+        healthy = [one.with_voxels(np.minimum(one.voxels, most[key])) for key, one in study.volumes.items()]
+        z = Volume(study.main.voxels - np.minimum(study.main.voxels, 1.0), study.reference, name="z")
+        return replace(anomaly, healthy=Study.of(*healthy), extras={**anomaly.extras, "z": z})
+
+
+@pytest.fixture
+def painted(pet_viewer: Any, dock: Callable[..., Any], qtbot: Any) -> Any:
+    """A panel whose method has painted a healthy twin of a CT and a PET."""
+    from grisaille.desktop import layers
+
+    pet = pet_with_spots()
+    ct = Volume((pet.voxels * 50).astype(np.int16), pet.grid, Modality.CT, Unit.HU, name="CT")
+    layers.add_volume(pet_viewer, ct)
+    panel = dock(fake_maker(FakePainter()))
+    panel.run()
     qtbot.waitUntil(lambda: not panel.is_running)
     return panel

@@ -12,9 +12,9 @@ from qtpy.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QPushButton, QS
 
 from grisaille.desktop.follow import follow
 from grisaille.desktop.keys import Key
-from grisaille.desktop.layers import SCORES_OF, WIPE_OF
-from grisaille.desktop.twin import DRESS, Pair, pairs_in, wear
-from grisaille.desktop.views import set_visible
+from grisaille.desktop.layers import SCORES_OF, SHOWN, WIPE_OF
+from grisaille.desktop.twin import Pair, pairs_in
+from grisaille.desktop.views import is_visible, set_visible
 from grisaille.desktop.wipe import Wiped
 
 SIGHT_OVERLAY = "grisaille_sight"
@@ -47,7 +47,7 @@ _SAID = {
 class CompareBar(QWidget):
     """Compares the patient with the healthy twin; hidden as long as there is none.
 
-    Only what is shown changes. The layers of the wipe are there as long as it is, and go with it.
+    Only what is shown changes: which layers are visible, and, during a wipe, what the twin's draw.
     """
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
@@ -56,7 +56,7 @@ class CompareBar(QWidget):
         self._sight = Sight.PATIENT
         self._turned: tuple[Pair, ...] = ()
         self._uncovered: tuple[Any, ...] = ()
-        self._wipes: list[Any] = []
+        self._wiped: tuple[Pair, ...] = ()
         self._line: Any = None
         self.buttons = {sight: self._button(sight) for sight in Sight}
         self.slider = QSlider(Qt.Orientation.Horizontal)
@@ -102,26 +102,24 @@ class CompareBar(QWidget):
         is_flat = self._viewer.dims.ndisplay == 2
         chosen = () if sight is Sight.PATIENT or (sight is Sight.WIPE and not is_flat) else self._chosen()
         self._sight = sight if chosen else Sight.PATIENT
-        self._drop_wipes()
+        self._wipe(chosen if sight is Sight.WIPE else ())
         for pair in dict.fromkeys((*self._turned, *chosen)):
-            set_visible(pair.twin, pair in chosen and sight is Sight.TWIN)
+            set_visible(pair.twin, pair in chosen)
             set_visible(pair.patient, pair not in chosen)
         self._turned = chosen
         self._cover(self._sight is Sight.PATIENT)
-        if self._sight is Sight.WIPE:
-            self._make_wipes()
         self.buttons[self._sight].setChecked(True)
         self._say()
 
     def aim(self) -> None:
         """Cut where the slider stands, across the picture as it is turned."""
-        if not self._wipes:
+        if not self._wiped:
             return
         axis = self._axes(-1)
-        ends = np.stack([pair.patient.extent.world[:, axis] for pair in self._turned])
+        ends = np.stack([pair.patient.extent.world[:, axis] for pair in self._wiped])
         low, high = float(ends.min()), float(ends.max())
         place = low + self.slider.value() / _STEPS * (high - low)
-        for layer in self._wipes:
+        for layer in (pair.twin for pair in self._wiped):
             # Voxels belong to the side that their centres lie on.
             index = (place - layer.translate[axis]) / layer.scale[axis]
             is_reversed = bool(layer.scale[axis] < 0)
@@ -132,6 +130,9 @@ class CompareBar(QWidget):
     def release(self) -> None:
         """Show the patient, and nothing that was made for the comparison."""
         self.show_sight(Sight.PATIENT)
+        if self._line is not None and self._line in self._viewer.layers:
+            self._viewer.layers.remove(self._line)
+        self._line = None
 
     # Inside -------------------------------------------------------------------------------------
 
@@ -147,27 +148,20 @@ class CompareBar(QWidget):
         key = self.choice.currentData()
         return tuple(pair for pair in pairs_in(self._viewer) if key in (None, pair.volume.modality.key))
 
-    def _make_wipes(self) -> None:
-        from napari.experimental import link_layers
-        from napari.layers import Image
-
-        selected = self._viewer.layers.selection.active
-        for pair in self._turned:
-            original = pair.patient
-            layer = Image(
-                Wiped(original.data, pair.twin.data),
-                name=f"{original.name} | {pair.twin.name}",
-                metadata={WIPE_OF: (original, pair.twin)},
-                contrast_limits=original.contrast_limits,
-                **{name: getattr(original, name) for name in ("scale", "translate", "units", "axis_labels")},
-            )
-            wear(layer, original)
-            link_layers([original, layer], DRESS)
-            self._wipes.append(layer)
-            self._viewer.layers.insert(self._viewer.layers.index(pair.twin) + 1, layer)
+    def _wipe(self, pairs: tuple[Pair, ...]) -> None:
+        """Let the layers of these twins draw a part of the patient too, those of the others the twin alone."""
+        for pair in self._wiped:
+            if pair not in pairs:
+                pair.twin.metadata.pop(WIPE_OF)
+                pair.twin.data = pair.twin.metadata[SHOWN].voxels
+        for pair in pairs:
+            if pair not in self._wiped:
+                pair.twin.metadata[WIPE_OF] = (pair.patient, pair.twin)
+                pair.twin.data = Wiped(pair.patient.data, pair.twin.data)
+        self._wiped = pairs
+        if self._line is not None and self._line in self._viewer.layers:
+            set_visible(self._line, bool(pairs))
         self.aim()
-        if selected in self._viewer.layers:
-            self._viewer.layers.selection.active = selected
 
     def _draw_line(self, axis: int, place: float) -> None:
         """One line in every slice, drawn anew when the picture is turned; a move only shifts it.
@@ -176,15 +170,17 @@ class CompareBar(QWidget):
         """
         from napari.layers import Vectors
 
-        volume = self._wipes[-1]
+        volume = self._wiped[-1].twin
         along, through = self._axes(-2), ({0, 1, 2} - {axis, self._axes(-2)}).pop()
         lines = np.zeros((volume.data.shape[through], 2, 3), np.float32)
         lines[:, 0, through] = np.arange(len(lines))
         lines[:, 1, along] = volume.data.shape[along] - 1
-        if self._line is None:
+        if self._line is None or self._line not in self._viewer.layers:
             placed = {name: getattr(volume, name) for name in ("scale", "translate", "units", "axis_labels")}
             self._line = Vectors(lines, name="wipe", edge_color="cyan", vector_style="line", **placed)
+            selected = self._viewer.layers.selection.active
             self._viewer.layers.append(self._line)
+            self._viewer.layers.selection.active = selected
         elif not np.array_equal(self._line.data, lines):
             self._line.data = lines
         width = _LINE_PIXELS / self._viewer.scene.camera.zoom / abs(volume.scale[axis])
@@ -206,16 +202,10 @@ class CompareBar(QWidget):
                 set_visible(layer, True)
             self._uncovered = ()
         else:
-            covers = [layer for layer in self._viewer.layers if SCORES_OF in layer.metadata and layer.visible]
+            covers = [layer for layer in self._viewer.layers if SCORES_OF in layer.metadata and is_visible(layer)]
             for layer in covers:
                 set_visible(layer, False)
             self._uncovered += tuple(covers)
-
-    def _drop_wipes(self) -> None:
-        gone, self._wipes, self._line = [*self._wipes, self._line], [], None
-        for layer in gone:
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
 
     def _refresh(self, event: Any = None) -> None:
         pairs = pairs_in(self._viewer)
@@ -230,8 +220,7 @@ class CompareBar(QWidget):
             self.choice.blockSignals(False)
         self.choice.setVisible(len(keys) > 1)
         self.setVisible(bool(pairs))
-        is_broken = not set(self._turned) <= set(pairs) or any(one not in self._viewer.layers for one in self._wipes)
-        if is_broken:
+        if not set(self._turned) <= set(pairs):
             self.show_sight(Sight.PATIENT)
 
     def _on_slider(self, value: int) -> None:

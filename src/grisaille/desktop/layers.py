@@ -48,7 +48,7 @@ TWIN_OF = "grisaille_twin_of"
 """Metadata key: the patient's Volume that a layer shows the healthy twin of."""
 
 WIPE_OF = "grisaille_wipe_of"
-"""Metadata key: the two layers, patient's and twin's, that a layer shows a part of each."""
+"""Metadata key of a twin's layer during a wipe: the patient's layer and itself, of which it draws a part each."""
 
 RESAMPLED = " (resampled for display)"
 
@@ -119,7 +119,7 @@ def volume_from(layer: Layer) -> Volume:
             "known; open its file again and choose napari-grisaille"
         )
     require_in_place(layer, shown.grid)
-    if layer.data is shown.voxels:
+    if layer.data is shown.voxels or WIPE_OF in layer.metadata:
         return volume
     return shown.with_voxels(np.array(layer.data))
 

@@ -21,7 +21,7 @@ from grisaille.desktop.docked import Docked
 from grisaille.desktop.fit_dialog import FitDialog, FitOrder
 from grisaille.desktop.job import Job, Outcome
 from grisaille.desktop.keys import Key, bind, unbind
-from grisaille.desktop.maker import Maker
+from grisaille.desktop.maker import Maker, Model
 from grisaille.desktop.panel_face import PanelFace
 from grisaille.desktop.review import DOCK, Review, review_of
 from grisaille.desktop.settings import preferences
@@ -72,14 +72,11 @@ class MethodPanel(Docked):
 
     def _greet(self) -> None:
         try:
-            require(*self._maker.engine)
+            self._require_model()
         except GrisailleError as error:
             self.face.status.fail(str(error))
         else:
-            if self.face.models.model is None:
-                self.face.status.fail(_no_model(self._maker))
-            else:
-                self.face.status.say("Choose a CT, a PET or both, and run.")
+            self.face.status.say("Choose a CT, a PET or both, and run.")
 
     # Running ------------------------------------------------------------------------------------
 
@@ -98,10 +95,7 @@ class MethodPanel(Docked):
         if self._refuses():
             return
         try:
-            study, config, model = self._study(), self.face.form.config(), self.face.models.model
-            require(*self._maker.engine)
-            if model is None:
-                raise MissingWeights(_no_model(self._maker))
+            study, config, model = self._study(), self.face.form.config(), self._require_model()
         except GrisailleError as error:
             self.face.status.fail(str(error))
             return
@@ -158,6 +152,16 @@ class MethodPanel(Docked):
         if busy is not None:
             self.face.status.say(f"{busy._maker.title} is running: wait until it is done, or cancel it first.")
         return busy is not None
+
+    def _require_model(self) -> Model:
+        """The chosen model, and the packages that it computes with."""
+        require(*self._maker.engine)
+        if self.face.models.model is None:
+            raise MissingWeights(
+                f"no model of {self._maker.title} is chosen: press File… to open one that you were given "
+                "(.safetensors), or fit one on your own healthy studies with the button below"
+            )
+        return self.face.models.model
 
     def _study(self) -> Study:
         chosen = [one.layer for one in self.face.choosers.values() if one.layer is not None]
@@ -246,13 +250,6 @@ class MethodPanel(Docked):
             self._job.cancel()
         self.face.release()
         unbind(self._viewer)
-
-
-def _no_model(maker: Maker) -> str:
-    return (
-        f"no model of {maker.title} is chosen: press File… to open one that you were given (.safetensors), "
-        "or fit one on your own healthy studies with the button below"
-    )
 
 
 def _what(study: Study) -> str:

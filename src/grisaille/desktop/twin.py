@@ -36,7 +36,7 @@ def pairs_in(viewer: Any) -> tuple[Pair, ...]:
     """The patient's volumes that have a twin, in the order of the layers; the newest twin of each."""
     twins = {id(layer.metadata[TWIN_OF]): layer for layer in viewer.layers if TWIN_OF in layer.metadata}
     found = ((layer, twins.get(id(layer.metadata.get(THING)))) for layer in viewer.layers)
-    return tuple(Pair(patient, twin) for patient, twin in found if twin is not None)
+    return tuple(Pair(one, twin) for one, twin in found if twin is not None and one.data.shape == twin.data.shape)
 
 
 def show_twin(viewer: Any, result: Result, study: Study) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from grisaille.core.volume import Modality, Unit, Volume
 from grisaille.desktop.appearance import ALONE, look_of
-from grisaille.desktop.layers import THING, TWIN_OF, WIPE_OF, has_ct
+from grisaille.desktop.layers import THING, TWIN_OF, has_ct
 from grisaille.desktop.world import FROM_THE_FRONT, HEAD_UP
 
 BEFORE = "grisaille_before_3d"
@@ -82,13 +82,18 @@ def has_pet(viewer: Any) -> bool:
     return any(_is_pet(layer) for layer in viewer.layers)
 
 
-def set_visible(layer: Any, is_visible: bool) -> None:
+def is_visible(layer: Any) -> bool:
+    """Whether a layer is shown, or will be after the MIP that has hidden it."""
+    return bool(layer.metadata.get(BEFORE, {}).get("visible", layer.visible))
+
+
+def set_visible(layer: Any, visible: bool) -> None:
     """Show or hide a layer: at once, or after the MIP where that has hidden it."""
     before = layer.metadata.get(BEFORE, {})
     if "visible" in before:
-        before["visible"] = is_visible
+        before["visible"] = visible
     else:
-        layer.visible = is_visible
+        layer.visible = visible
 
 
 def _dress(viewer: Any, view: View) -> None:
@@ -98,7 +103,8 @@ def _dress(viewer: Any, view: View) -> None:
     for layer in viewer.layers:
         before = layer.metadata.pop(BEFORE, {})
         look = _look(layer, view)
-        if view is View.MIP and not is_pet_in_sight and _is_pet(layer) and TWIN_OF not in layer.metadata:
+        is_forced = not is_pet_in_sight and TWIN_OF not in layer.metadata
+        if view is View.MIP and _is_pet(layer) and (is_forced or "visible" in before):
             look |= {"visible": True}
         kept = {name: before.get(name, getattr(layer, name)) for name in look}
         if kept:
@@ -113,13 +119,11 @@ def _dress(viewer: Any, view: View) -> None:
 
 def _fuse(viewer: Any) -> None:
     """Once a CT is open, give a PET that was alone its colours, and its place above the CT."""
-    for layer in list(viewer.layers):
-        volume = _volume(layer)
-        if volume is None or not (has_ct(viewer) and _is_pet(layer) and BEFORE not in layer.metadata):
-            continue
-        if layer.colormap.name != ALONE:
-            continue
-        look = look_of(volume)
+    if not has_ct(viewer):
+        return
+    pets = [layer for layer in viewer.layers if _is_pet(layer) and BEFORE not in layer.metadata]
+    for layer in [one for one in pets if one.colormap.name == ALONE]:
+        look = look_of(layer.metadata[THING])
         for name in ("colormap", "blending", "opacity"):
             setattr(layer, name, getattr(look, name))
         highest = max(i for i, other in enumerate(viewer.layers) if _is(other, Modality.CT))
@@ -134,8 +138,8 @@ def _look(layer: Any, view: View) -> dict[str, Any]:
     look: dict[str, Any] = {"contour": 0} if hasattr(layer, "contour") else {}
     if view is View.MIP:
         return look | (_MIP_LOOK if _is_pet(layer) else {"visible": False})
-    volume = _volume(layer)
-    return look | (_SKELETON if volume is not None and volume.unit is Unit.HU else {})
+    thing = layer.metadata.get(THING)
+    return look | (_SKELETON if isinstance(thing, Volume) and thing.unit is Unit.HU else {})
 
 
 def _is_mip(viewer: Any) -> bool:
@@ -147,12 +151,5 @@ def _is_pet(layer: Any) -> bool:
 
 
 def _is(layer: Any, modality: Modality) -> bool:
-    volume = _volume(layer)
-    return volume is not None and volume.modality is modality
-
-
-def _volume(layer: Any) -> Volume | None:
-    """What a layer shows; of a wipe the patient's."""
-    shown = layer.metadata.get(WIPE_OF, (layer,))[0]
-    thing = shown.metadata.get(THING)
-    return thing if isinstance(thing, Volume) else None
+    thing = layer.metadata.get(THING)
+    return isinstance(thing, Volume) and thing.modality is modality
