@@ -162,7 +162,8 @@ class _Likeness:
         there = self.grid.to_index(self.plane(parameters).mirrored(self.points)).T
         squared = np.zeros(len(self.points))
         for channel, here in zip(self.channels, self.here, strict=True):
-            squared += (ndimage.map_coordinates(channel, there, order=1, mode="constant", cval=0.0) - here) ** 2
+            # Beyond the field of view its edge goes on: a scan that ends in the body does not end in air.
+            squared += (ndimage.map_coordinates(channel, there, order=1, mode="nearest") - here) ** 2
         return float(np.mean(squared / (squared + _SCALE**2)) + _STRAIGHTNESS * turned + 10.0 * beyond)
 
 
