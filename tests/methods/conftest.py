@@ -10,6 +10,7 @@ from grisaille.core.config import Config
 from grisaille.core.run import Run
 from grisaille.flows.load import find_weights
 from grisaille.methods import catalog
+from grisaille.methods.autopaint.config import AutoPaintConfig
 from grisaille.methods.base import Method
 from grisaille.methods.mvg.config import MvgConfig, Numerics, Preset
 from grisaille.weights.store import WeightsFile
@@ -17,23 +18,41 @@ from phantoms import SMALL, small_cohort
 
 RUN = Run(device="cpu", threads=1)
 
-CONFIGS: dict[str, tuple[str, Config]] = {
-    "mvg volume": ("mvg", MvgConfig(spacing_mm=4.0, step_mm=10.0, levels=(2, 3))),
-    "mvg rippel2020": ("mvg", MvgConfig(preset=Preset.RIPPEL2020, input_size=96)),
-    "mvg rippel2020, published arithmetic": (
+PATIENTS = 5
+
+
+@dataclass(frozen=True)
+class Small:
+    """Settings for small fits; ``promised_on`` of the ``PATIENTS`` are the promise measured on."""
+
+    method: str
+    config: Config
+    promised_on: int = PATIENTS
+
+
+CONFIGS: dict[str, Small] = {
+    "autopaint": Small(
+        "autopaint",
+        AutoPaintConfig(spacing_mm=6.0, slab=32, width=8, cells_mm=(64.0,), rounds=1, steps=12, batch=2),
+        promised_on=1,
+    ),
+    "mvg volume": Small("mvg", MvgConfig(spacing_mm=4.0, step_mm=10.0, levels=(2, 3))),
+    "mvg rippel2020": Small("mvg", MvgConfig(preset=Preset.RIPPEL2020, input_size=96)),
+    "mvg rippel2020, published arithmetic": Small(
         "mvg",
         MvgConfig(preset=Preset.RIPPEL2020, input_size=96, numerics=Numerics.REFERENCE, levels=(2, 4)),
     ),
-    "mvg padim": ("mvg", MvgConfig(preset=Preset.PADIM, spacing_mm=4.0, step_mm=10.0, levels=(3,))),
+    "mvg padim": Small("mvg", MvgConfig(preset=Preset.PADIM, spacing_mm=4.0, step_mm=10.0, levels=(3,))),
 }
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A method fitted on coarse healthy chests, and the files it rests on."""
+    """A method fitted on coarse healthy chests, the files it rests on, and how many patients its promise is of."""
 
     method: Method
     files: dict[str, WeightsFile]
+    promised_on: int
 
 
 _fitted: dict[str, Fitted] = {}
@@ -42,10 +61,10 @@ _fitted: dict[str, Fitted] = {}
 def fit_small(name: str) -> Fitted:
     """The method of ``CONFIGS[name]``, fitted once."""
     if name not in _fitted:
-        method, config = CONFIGS[name]
-        files = find_weights(method, config)
-        unfitted = catalog.method_class(method).create(config, files)
-        _fitted[name] = Fitted(unfitted.fit(small_cohort(5, 11), RUN), files)
+        small = CONFIGS[name]
+        files = find_weights(small.method, small.config)
+        unfitted = catalog.method_class(small.method).create(small.config, files)
+        _fitted[name] = Fitted(unfitted.fit(small_cohort(PATIENTS, 11), RUN), files, small.promised_on)
     return _fitted[name]
 
 

@@ -6,12 +6,14 @@ import socket
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from grisaille import phantom
 from grisaille.core.calibration import Per
 from grisaille.core.errors import Cancelled, ConfigError, UnsuitableVolume
 from grisaille.core.run import Run
 from grisaille.core.study import Study
+from grisaille.imaging.resample import resample_array
 from grisaille.methods import catalog
 from phantoms import SMALL, small_cohort, small_phantom
 
@@ -80,7 +82,7 @@ def test_a_lesion_outranks_its_healthy_twin(fitted) -> None:
 def test_one_modality_alone_has_a_calibration_of_its_own(fitted, key: str) -> None:
     whole = small_phantom(5).study
     anomaly = fitted.method.score(Study({key: whole.volumes[key]}, "one"), RUN)
-    assert anomaly.calibration.scans == 5
+    assert anomaly.calibration.scans == fitted.promised_on
     assert anomaly.grid == whole.volumes[key].grid
 
 
@@ -102,6 +104,24 @@ def test_more_false_positives_allowed_never_mark_less(fitted) -> None:
     assert cuts == sorted(cuts, reverse=True)
 
 
+def test_the_healthy_twin_differs_only_where_it_says(fitted) -> None:
+    study = small_phantom(5).study
+    anomaly = fitted.method.score(study, RUN)
+    if anomaly.healthy is None:
+        return
+    painted = anomaly.extras["painted"]
+    for key, twin in anomaly.healthy.volumes.items():
+        volume = study.volumes[key]
+        assert twin.grid == volume.grid
+        assert twin.voxels.dtype == volume.voxels.dtype
+        assert (twin.unit, twin.modality) == (volume.unit, volume.modality)
+        # The hole was drawn on other voxels: beyond their reach not a bit may differ.
+        reach = resample_array(painted.voxels, painted.grid, volume.grid) > 0
+        wide = ndimage.binary_dilation(reach, np.ones((3, 3, 3)), iterations=2)
+        np.testing.assert_array_equal(twin.voxels[~wide], volume.voxels[~wide])
+        assert (twin.voxels != volume.voxels).any()
+
+
 def test_unknown_methods_are_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match="known are mvg"):
+    with pytest.raises(ConfigError, match="known are autopaint, mvg"):
         catalog.method_class("nothing")

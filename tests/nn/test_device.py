@@ -279,3 +279,17 @@ def test_float32_on_cuda_is_full_float32() -> None:
 
     with autocast(Run(), torch.device("cuda")):
         assert cudnn.conv.fp32_precision == "ieee"
+
+
+def test_slabs_come_in_batches_as_slices_do_and_only_those_of_one_shape() -> None:
+    shapes = [(2, 4, 3, 5)] * 3 + [(2, 4, 3, 7)] * 2
+    slabs = [torch.full(shape, float(i)) for i, shape in enumerate(shapes)]
+    seen: list[tuple[int, ...]] = []
+
+    def forward(batch: torch.Tensor) -> list[int]:
+        seen.append(tuple(batch.shape))
+        return [int(value) for value in batch[:, 0, 0, 0, 0]]
+
+    found = in_batches(slabs, forward, batch=2, run=Run(), what="", device=CPU)
+    assert [number for result in found for number in result] == [0, 1, 2, 3, 4]
+    assert seen == [(2, 2, 4, 3, 5), (1, 2, 4, 3, 5), (2, 2, 4, 3, 7)]

@@ -197,7 +197,8 @@ def _depth(board: Mask) -> Floats:
     if board.all():
         return np.ones(board.shape, np.float32)
     depth = ndimage.distance_transform_cdt(board, metric="chessboard")
-    return np.square(depth, dtype=np.float32)
+    squared: Floats = np.square(depth, dtype=np.float32)
+    return squared
 
 
 def _distance(key: str, frame: Frame, mean: Floats, log_scale: Floats) -> Floats:

@@ -106,7 +106,7 @@ class AutoPaint:
         from grisaille.methods.autopaint.training import train
 
         run.check_cancelled()
-        taught, held_out = _split(cases, self.config.held_out, run.seed)
+        taught, held_out = split(cases, self.config.held_out, run.seed)
         cache = FrameCache(folder / "frames", self.config).keeping(taught, run)
         arrays, _ = train(cache, self.config, run, folder=folder / "training")
         # Rounded as in a file, so that a model scores the same before it was saved and after.
@@ -231,7 +231,7 @@ def _drawing(config: AutoPaintConfig) -> dict[str, float]:
     }
 
 
-def _split(cases: Sequence[Case], share: float, seed: int) -> tuple[list[Case], list[Case]]:
+def split(cases: Sequence[Case], share: float, seed: int) -> tuple[list[Case], list[Case]]:
     """Cases to learn from and cases to measure on; those of one patient stay together."""
     names = sorted({case.patient for case in cases})
     if len(names) < FEWEST_PATIENTS:

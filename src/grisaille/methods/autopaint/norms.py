@@ -74,8 +74,9 @@ def spreads(distances: Iterable[Sequence[Floats]]) -> npt.NDArray[np.float64]:
 
     Measured where it matters, in the tail: 1 if healthy tissue were normal and the network's scale right.
     """
-    ends = [[np.quantile(np.abs(values), 1 - RARE) for values in scan] for scan in distances]
-    return np.maximum(np.mean(ends, axis=0) / _NORMAL, 1e-3)
+    reached = [[np.quantile(np.abs(values), 1 - RARE) for values in scan] for scan in distances]
+    width: npt.NDArray[np.float64] = np.maximum(np.mean(reached, axis=0) / _NORMAL, 1e-3)
+    return width
 
 
 def tail(scores: Iterable[Floats]) -> npt.NDArray[np.float64]:

@@ -98,7 +98,7 @@ class Painter:
 
     def _forward(self, batch: Tensor) -> tuple[Floats, Floats]:
         """Six channels, (n, 6, z, y, x): three of images, the holes of PET and CT, the body."""
-        images, hole, body = batch.split((3, 2, 1), dim=1)
+        images, hole, body = batch[:, :3], batch[:, 3:5], batch[:, 5:]
         mean, log_scale = self._on(batch.device)(images, hole, body)
         return mean.float().cpu().numpy(), log_scale.float().cpu().numpy()
 
@@ -136,7 +136,7 @@ class Sums:
     def means(self) -> tuple[Floats, Floats]:
         """``mean`` and ``log_scale`` of all that was added; 0 where nothing was."""
         weight = np.maximum(self.weight, np.float32(1e-12))
-        return self.mean / weight, self.log_scale / weight
+        return np.divide(self.mean, weight), np.divide(self.log_scale, weight)
 
 
 def slabs(body: Mask, depth: int, spacing_mm: float) -> tuple[Slab, ...]:

@@ -1,0 +1,131 @@
+"""The loop with a painter that paints the mean of what it is shown: what it makes can be told beforehand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from grisaille.core.grid import Grid
+from grisaille.core.run import Run
+from grisaille.methods.autopaint.candidates import dilated
+from grisaille.methods.autopaint.config import AutoPaintConfig
+from grisaille.methods.autopaint.frame import Frame
+from grisaille.methods.autopaint.loop import FURTHEST, FirstLook, first_look, judged, one_sided, repaint
+from grisaille.methods.autopaint.norms import Norms
+from grisaille.methods.autopaint.painting import Painter
+
+pytestmark = pytest.mark.ai
+pytest.importorskip("torch")
+
+from plain_painter import LOG_SCALE, PlainInpainter  # noqa: E402 - needs torch
+
+RUN = Run(device="cpu", threads=1)
+CONFIG = AutoPaintConfig(slab=32, cells_mm=(24.0, 64.0, 96.0), rounds=3)
+SHAPE = (32, 32, 32)
+LESION = (slice(12, 17), slice(12, 17), slice(9, 14))
+NORMS = Norms(np.ones(3), 3.0, 2.0, np.linspace(5, 1, 64))
+
+
+def frame(*keys: str, lesion: float = 2.0) -> Frame:
+    """A flat patient of 0.5 with one lesion in every modality."""
+    body = np.zeros(SHAPE, bool)
+    body[2:30, 4:28, 4:28] = True
+    images = {key: np.where(body, 0.5, 0.0).astype(np.float32)[None].repeat(1 + (key == "ct"), 0) for key in keys}
+    for image in images.values():
+        image[:, *LESION] += lesion
+    return Frame(Grid.from_spacing(SHAPE, 4.0), images, body)
+
+
+def painter(config: AutoPaintConfig = CONFIG) -> Painter:
+    return Painter(PlainInpainter(), config)
+
+
+@pytest.mark.parametrize("keys", [("pet",), ("ct",), ("pet", "ct")])
+def test_a_lesion_stands_out_by_its_excess_in_predicted_scales(keys: tuple[str, ...]) -> None:
+    patient = frame(*keys)
+    look = first_look(painter(), patient, CONFIG, RUN)
+    assert look.key == keys[0]
+    z, mean = look.combined(NORMS.spreads)
+    there = np.zeros(SHAPE, bool)
+    there[LESION] = True
+    body = np.asarray(patient.body)
+    np.testing.assert_allclose(z[there], 2 / np.exp(LOG_SCALE), rtol=0.05)
+    np.testing.assert_allclose(mean[0][body], 0.5, atol=0.05)
+    assert np.abs(z[body & ~there]).max() < 0.3
+    assert (z[~body] == 0).all()
+
+
+def test_each_voxel_is_painted_with_the_ct_shown_and_with_it_hidden() -> None:
+    import torch
+
+    seen: list[torch.Tensor] = []
+
+    class Watching(PlainInpainter):
+        def forward(self, images, hole, body):  # type: ignore[no-untyped-def]
+            seen.append(hole)
+            return super().forward(images, hole, body)
+
+    config = AutoPaintConfig(slab=32, cells_mm=(64.0,), batch=1)
+    first_look(Painter(Watching(), config), frame("pet", "ct"), config, RUN)
+    holes = torch.cat(seen).bool()  # (passes, 2, z, y, x)
+    alone = (holes[:, 0] & ~holes[:, 1]).any(0)
+    together = (holes[:, 0] & holes[:, 1]).any(0)
+    assert alone.all()
+    assert together.all()
+
+
+def test_the_two_sizes_that_differ_most_are_averaged() -> None:
+    distances = np.array([1.0, -4.0, 6.0, 2.0], np.float32).reshape(4, 1, 1, 1)
+    means = np.array([10, 20, 30, 40], np.float32).reshape(4, 1, 1, 1, 1)
+    z, mean = FirstLook("pet", distances, means).combined(np.array([1.0, 1.0, 2.0, 1.0]))
+    assert z.item() == pytest.approx((-4 + 3) / 2)
+    assert mean.item() == 25.0
+
+
+def test_what_stood_out_is_painted_over_with_its_margin_and_nothing_else() -> None:
+    patient = frame("pet", "ct")
+    look = first_look(painter(), patient, CONFIG, RUN)
+    painting = repaint(painter(), patient, look, NORMS, CONFIG, RUN)
+    there = np.zeros(SHAPE, bool)
+    there[LESION] = True
+    np.testing.assert_array_equal(painting.hole, dilated(there, CONFIG.grow_mm, (4.0,) * 3) & patient.body)
+    for key, healthy in painting.healthy.items():
+        np.testing.assert_allclose(healthy[:, painting.hole], 0.5, atol=0.02)
+        np.testing.assert_array_equal(healthy[:, ~painting.hole], patient.images[key][:, ~painting.hole])
+    assert painting.z[there].min() > 5
+
+
+def test_without_rounds_the_twin_is_painted_and_the_scores_stay() -> None:
+    config = AutoPaintConfig(slab=32, cells_mm=(24.0, 64.0, 96.0), rounds=0)
+    patient = frame("pet")
+    look = first_look(painter(), patient, config, RUN)
+    painting = repaint(painter(), patient, look, NORMS, config, RUN)
+    np.testing.assert_array_equal(painting.z, look.combined(NORMS.spreads)[0])
+    assert painting.hole.any()
+    np.testing.assert_allclose(painting.healthy["pet"][:, painting.hole], 0.5, atol=0.02)
+
+
+def test_a_patient_in_whom_nothing_stands_out_is_left_alone() -> None:
+    patient = frame("pet", "ct", lesion=0.0)
+    painting = repaint(painter(), patient, first_look(painter(), patient, CONFIG, RUN), NORMS, CONFIG, RUN)
+    assert not painting.hole.any()
+    for key, healthy in painting.healthy.items():
+        np.testing.assert_array_equal(healthy, patient.images[key])
+
+
+def test_cold_spots_count_in_ct_only_and_distances_end_somewhere() -> None:
+    z = np.array([-4.0, 3.0], np.float32)
+    np.testing.assert_array_equal(one_sided("pet", z), z)
+    np.testing.assert_array_equal(one_sided("ct", z), [4.0, 3.0])
+    far = first_look(painter(), frame("pet", lesion=500.0), CONFIG, RUN)
+    assert np.abs(far.distances).max() == FURTHEST
+
+
+def test_only_what_the_deciding_scan_covers_is_judged() -> None:
+    patient = frame("pet", "ct")
+    covered = np.ones(SHAPE, bool)
+    covered[20:] = False
+    key, body = judged(Frame(patient.grid, patient.images, patient.body, {"pet": covered}))
+    assert key == "pet"
+    np.testing.assert_array_equal(body, patient.body & covered)
+    assert judged(frame("ct"))[0] == "ct"
