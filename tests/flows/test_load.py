@@ -75,6 +75,11 @@ def test_neither_name_nor_file_is_refused_with_what_is_known(tmp_path):
         load.load_method(tmp_path / "nothing")
 
 
+def test_a_method_without_a_model_of_its_own_says_how_to_train_one():
+    with pytest.raises(MissingWeights, match=r"no model of intensity comes with grisaille; train one .*--out FILE"):
+        load.load_method("intensity")
+
+
 def test_a_model_of_an_unknown_method_is_refused(tmp_path):
     write_bundle(Bundle({}, {"method": "crystal ball", "config": {}}), tmp_path / "a")
     write_bundle(Bundle({}, {}), tmp_path / "b")

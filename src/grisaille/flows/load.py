@@ -88,6 +88,11 @@ def _model(ref: str | Path) -> WeightsFile:
         if str(ref) in (name, name.partition("/")[0]):
             return find(name)
     path = Path(ref).expanduser()
+    if str(ref) in catalog.names() and not path.is_file():
+        raise MissingWeights(
+            f"no model of {ref} comes with grisaille; train one on your own healthy studies "
+            f"(grisaille train {ref} STUDY... --out FILE) and give its file"
+        )
     if not path.is_file():
         raise MissingWeights(
             f"no model is called {str(ref)!r} and there is no such file; known are {', '.join(models)}"
