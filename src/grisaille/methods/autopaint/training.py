@@ -86,7 +86,7 @@ def train(
 
     folder.mkdir(parents=True, exist_ok=True)
     device = resolve_device(run)
-    batch = _at_a_time(config, device)
+    batch = config.batch
     while True:
         pupil = _pupil(frames, config, run, minutes)
         steps_done = _steps_done(folder / CHECKPOINT, pupil, run)
@@ -185,11 +185,6 @@ def _steps_done(path: Path, pupil: Pupil, run: Run) -> int:
         pass
     run.note(f"{path.name} is damaged or of a training with other settings or studies; starting anew")
     return 0
-
-
-def _at_a_time(config: AutoPaintConfig, device: torch.device) -> int:
-    """Slabs through the network at once. The CPU takes one after another: a batch would pad the smaller ones."""
-    return config.batch if device.type == "cuda" else 1
 
 
 def _smaller(batch: int, whole: int, device: torch.device, run: Run) -> int:
