@@ -20,7 +20,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import reduce
 from operator import add
 
@@ -144,7 +144,7 @@ class MadeUpFeatures(Backbone):
 
 def made_up_backbone() -> Backbone:
     real = random_backbone(BackboneName.LITE0, 0)
-    return MadeUpFeatures(**{name: getattr(real, name) for name in real.__dataclass_fields__})
+    return MadeUpFeatures(**{one.name: getattr(real, one.name) for one in fields(real) if one.init})
 
 
 def made_up_cases(slices: int) -> list[Case]:

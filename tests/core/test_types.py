@@ -6,7 +6,7 @@ import pytest
 from grisaille.core.anomaly import BODY, AnomalyMap, SliceScores
 from grisaille.core.arrays import frozen
 from grisaille.core.calibration import Calibration
-from grisaille.core.errors import InputError, ShapeError
+from grisaille.core.errors import ConfigError, InputError, ShapeError
 from grisaille.core.finding import FINDING_COLUMNS
 from grisaille.core.grid import Axis, Grid
 from grisaille.core.labels import Labels
@@ -96,6 +96,18 @@ def test_what_is_no_label_is_refused(value: float) -> None:
 
 def anomaly(scores: np.ndarray, slices: int = 2, **more: object) -> AnomalyMap:
     return AnomalyMap(scores, SliceScores(Axis.AXIAL, np.zeros(slices)), GRID, Calibration.none(), **more)
+
+
+def test_a_share_of_the_judged_voxels_lies_at_or_above_its_cut() -> None:
+    scores = np.arange(24.0).reshape(2, 3, 4)
+    body = scores >= 4
+    one = anomaly(scores, extras={BODY: Volume(body, GRID)})
+    assert np.count_nonzero(scores[body] >= one.cut_of_share(0.25)) == 5
+    assert one.cut_of_share(1.0) == 4.0
+    assert anomaly(scores, extras={BODY: Volume(np.zeros_like(body), GRID)}).cut_of_share(0.5) == np.inf
+    for share in (0.0, 1.5, -1.0):
+        with pytest.raises(ConfigError, match="share of the body"):
+            one.cut_of_share(share)
 
 
 def test_an_anomaly_map_is_finite_and_has_a_score_for_each_slice() -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from grisaille.core.arrays import frozen, require_shape
 from grisaille.core.calibration import Calibration
-from grisaille.core.errors import InputError, ShapeError
+from grisaille.core.errors import ConfigError, InputError, ShapeError
 from grisaille.core.grid import Axis, Grid
 from grisaille.core.study import Study
 from grisaille.core.volume import Source, Volume, read_only
@@ -78,3 +78,16 @@ class AnomalyMap:
         if BODY not in self.extras:
             return np.ones(self.grid.shape, dtype=bool)
         return self.extras[BODY].voxels.astype(bool)
+
+    def cut_of_share(self, share: float) -> float:
+        """The score that this share of the judged voxels reaches; it promises nothing.
+
+        Raises
+        ------
+        ConfigError
+            If the share is not above 0 and at most 1.
+        """
+        if not 0 < share <= 1:
+            raise ConfigError(f"the most anomalous share of the body is {share}, expected more than 0 and at most 1")
+        scores = self.scores[self.body]
+        return float(np.quantile(scores, 1 - share)) if scores.size else np.inf

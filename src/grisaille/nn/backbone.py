@@ -10,18 +10,16 @@ from __future__ import annotations
 import hashlib
 import pickle
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 from grisaille.core.errors import DamagedWeights, WeightsMismatch
+from grisaille.nn.copies import Copies
 from grisaille.nn.engine import load_engine
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor, nn
 
 LEVELS = tuple(range(9))
@@ -89,8 +87,10 @@ class Backbone:
     std: tuple[float, float, float]
     channels: tuple[int, ...]
     fingerprint: str
-    _copies: dict[torch.device, nn.Module] = field(default_factory=dict, init=False, repr=False)
-    _copying: Lock = field(default_factory=Lock, init=False, repr=False)
+    _copies: Copies[nn.Module] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_copies", Copies(self.network))
 
     @property
     def size(self) -> int:
@@ -109,7 +109,7 @@ class Backbone:
         -------
         One (n, channels, y, x) a level, on the device of ``images``.
         """
-        network = self._on(images.device)
+        network = self._copies.on(images.device)
         values = (images - images.new_tensor(self.mean).view(3, 1, 1)) / images.new_tensor(self.std).view(3, 1, 1)
         maps: dict[int, Tensor] = {}
         for level in range(max(levels) + 1):  # nothing beyond the last level asked for is computed
@@ -121,21 +121,6 @@ class Backbone:
     def pooled(self, images: Tensor, levels: Sequence[int] = LEVELS) -> list[Tensor]:
         """The means over y and x of ``features``: one (n, channels) a level."""
         return [level.mean(dim=(-2, -1)) for level in self.features(images, levels)]
-
-    def _on(self, device: torch.device) -> nn.Module:
-        """The network on ``device``; a copy that does not fit there leaves no trace.
-
-        Never moved: another thread may be in the midst of it elsewhere, and the way back to
-        the CPU must not need what memory is short of.
-        """
-        import torch
-
-        if next(self.network.parameters()).device == device:
-            return self.network
-        with self._copying, torch.inference_mode(False):
-            if device not in self._copies:
-                self._copies[device] = deepcopy(self.network).to(device)
-            return self._copies[device]
 
 
 def load_backbone(name: str, file: ResolvedFile) -> Backbone:

@@ -160,7 +160,7 @@ class AutoPaint:
         if per is Per.SHARE:
             voxels = label_above(
                 anomaly.scores,
-                _share_cut(anomaly, false_positives),
+                anomaly.cut_of_share(false_positives),
                 anomaly.body,
                 smallest_ml=self.config.smallest_ml,
                 voxel_ml=anomaly.grid.voxel_ml,
@@ -242,11 +242,3 @@ def split(cases: Sequence[Case], share: float, seed: int) -> tuple[list[Case], l
     count = min(max(1, round(share * len(names))), len(names) - 1)
     chosen = {names[number] for number in np.random.default_rng(seed).permutation(len(names))[:count]}
     return [case for case in cases if case.patient not in chosen], [case for case in cases if case.patient in chosen]
-
-
-def _share_cut(anomaly: AnomalyMap, share: float) -> float:
-    """The score that this share of the body reaches."""
-    if not 0 < share <= 1:
-        raise ConfigError(f"the most anomalous share of the body is {share}, expected more than 0 and at most 1")
-    scores = anomaly.scores[anomaly.body]
-    return float(np.quantile(scores, 1 - share)) if scores.size else np.inf

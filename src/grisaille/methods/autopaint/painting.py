@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Sized
-from copy import deepcopy
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -15,10 +13,10 @@ from grisaille.core.run import Run
 from grisaille.methods.autopaint.candidates import Mask, box_of
 from grisaille.methods.autopaint.config import AutoPaintConfig
 from grisaille.methods.autopaint.frame import MARGIN_MM, MULTIPLE, Frame
+from grisaille.nn.copies import Copies
 from grisaille.nn.device import in_batches, resolve_device, threads
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from grisaille.methods.autopaint.inpainter import Inpainter
@@ -73,8 +71,10 @@ class Painter:
 
     network: Inpainter
     config: AutoPaintConfig
-    _copies: dict[torch.device, Inpainter] = field(default_factory=dict, init=False, repr=False)
-    _copying: Lock = field(default_factory=Lock, init=False, repr=False)
+    _copies: Copies[Inpainter] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_copies", Copies(self.network))
 
     def paint(self, frame: Frame, holes: Sequence[Hole], run: Run, what: str) -> Iterator[Patch]:
         """Each hole in each slab in which it meets the body, slab after slab.
@@ -99,18 +99,8 @@ class Painter:
     def _forward(self, batch: Tensor) -> tuple[Floats, Floats]:
         """Six channels, (n, 6, z, y, x): three of images, the holes of PET and CT, the body."""
         images, hole, body = batch[:, :3], batch[:, 3:5], batch[:, 5:]
-        mean, log_scale = self._on(batch.device)(images, hole, body)
+        mean, log_scale = self._copies.on(batch.device)(images, hole, body)
         return mean.float().cpu().numpy(), log_scale.float().cpu().numpy()
-
-    def _on(self, device: torch.device) -> Inpainter:
-        import torch
-
-        if next(self.network.parameters()).device == device:
-            return self.network
-        with self._copying, torch.inference_mode(False):
-            if device not in self._copies:
-                self._copies[device] = deepcopy(self.network).to(device)
-            return self._copies[device]
 
 
 @dataclass(eq=False)

@@ -260,7 +260,7 @@ class MVG:
         """Components at or above the cut that keeps the promise; the highest score is label 1."""
         body = anomaly.body
         if per is Per.SHARE:
-            cut = _share_cut(anomaly.scores[body], false_positives)
+            cut = anomaly.cut_of_share(false_positives)
         else:
             cut = anomaly.calibration.cut(false_positives, per)
         voxels = label_above(
@@ -329,13 +329,6 @@ class MVG:
         grid = counting_grid(main.grid)
         coarse = resample_array(body, main.grid, grid, nearest=True)
         return ScanCount.of(voxel_scores(maps, coarse, grid), coarse, grid, self.config.smallest_ml, patient)
-
-
-def _share_cut(scores: npt.NDArray[np.float32], share: float) -> float:
-    """The score that this share of the voxels reaches."""
-    if not 0 < share <= 1:
-        raise ConfigError(f"the most anomalous share of the body is {share}, expected more than 0 and at most 1")
-    return float(np.quantile(scores, 1 - share)) if scores.size else np.inf
 
 
 def _modality(key: str) -> Modality:
