@@ -7,7 +7,8 @@ import numpy as np
 from grisaille.core.calibration import CalibrationSource, Per
 from grisaille.core.grid import Grid
 from grisaille.imaging.findings import label_above
-from grisaille.methods.autopaint.promise import CUTS, ScanCount, calibration, count
+from grisaille.methods.autopaint.promise import CUTS, calibration, count
+from grisaille.methods.scan_count import ScanCount
 
 GRID = Grid.from_spacing((10, 20, 20), 5.0)  # voxels of an eighth of a millilitre
 BODY = np.ones(GRID.shape, bool)

@@ -15,10 +15,11 @@ from grisaille.methods.mvg.promise import (
     COUNTED_SHARE,
     CUTS,
     MOST_SHARE,
-    ScanCount,
     calibration,
+    count_scan,
     counting_grid,
 )
+from grisaille.methods.scan_count import ScanCount
 
 GRID = Grid.from_spacing((10, 20, 20), 5.0)  # voxels of an eighth of a millilitre
 
@@ -28,7 +29,7 @@ def healthy_scan(peak: float = 0.0, patient: str = "a") -> ScanCount:
     scores = np.full(GRID.shape, 1.0, np.float32)
     scores[2:4, 3:5, 3:5] = 3.0
     scores[8, 15, 15] = peak
-    return ScanCount.of(scores, np.ones(GRID.shape, bool), GRID, 0.5, patient)
+    return count_scan(scores, np.ones(GRID.shape, bool), GRID, 0.5, patient)
 
 
 def test_findings_are_counted_by_cut_and_the_small_ones_left_out() -> None:
@@ -47,7 +48,7 @@ def test_only_the_body_counts() -> None:
     body = np.zeros(GRID.shape, bool)
     body[:5] = True
     scores[:5] = 1.0
-    count = ScanCount.of(scores, body, GRID, 0.5, "a")
+    count = count_scan(scores, body, GRID, 0.5, "a")
     assert (count.findings[CUTS > 1.0] == 0).all()
     assert (count.voxels[CUTS > 1.0] == 0).all()
 

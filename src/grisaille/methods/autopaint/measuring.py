@@ -21,8 +21,9 @@ from grisaille.methods.autopaint.frame import Frame
 from grisaille.methods.autopaint.loop import FirstLook, first_look, judged, one_sided, repaint
 from grisaille.methods.autopaint.norms import Norms, ends, spreads, tail
 from grisaille.methods.autopaint.painting import CHANNELS, Floats, Painter
-from grisaille.methods.autopaint.promise import ScanCount, calibration, count
+from grisaille.methods.autopaint.promise import calibration, count
 from grisaille.methods.autopaint.twin import anomaly_map, residual_of
+from grisaille.methods.scan_count import ScanCount
 
 NORMED = 8
 """Patients whose first look is enough for the norms; the promise counts all."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,22 +11,13 @@ from grisaille.core.calibration import Calibration, CalibrationSource
 from grisaille.methods.autopaint.candidates import Mask
 from grisaille.methods.autopaint.loop import FURTHEST
 from grisaille.methods.autopaint.painting import Floats
+from grisaille.methods.scan_count import ScanCount, together
 
 CUTS = np.geomspace(1.0, 1.1 * FURTHEST, 50)
 """Scores at which healthy scans are counted, 8.5 % apart; none reaches the last."""
 
 COUNTED_SHARE = 0.01
 """No cut that more than this of a healthy body reaches is counted: where more is marked, findings run together."""
-
-
-@dataclass(frozen=True, eq=False)
-class ScanCount:
-    """One healthy scan: findings, infinite where not counted, and share of the body marked at each of ``CUTS``."""
-
-    findings: npt.NDArray[np.float64]
-    voxels: npt.NDArray[np.float64]
-    body_voxels: int
-    patient: str
 
 
 def count(scores: Floats, body: Mask, mark: Callable[[float], npt.NDArray[np.uint16]], patient: str) -> ScanCount:
@@ -48,17 +38,9 @@ def calibration(counts: Sequence[ScanCount], source: CalibrationSource) -> Calib
     if not counts:
         return Calibration.none()
     findings = np.stack([scan.findings for scan in counts])
-    voxels = np.stack([scan.voxels for scan in counts])
     counted = np.flatnonzero(np.isfinite(findings).all(axis=0))
     marking = np.flatnonzero(findings.any(axis=0))
     start = int(counted[0])
     # One cut more, at which nothing is marked.
     end = min(max(int(marking[-1]) + 2 if marking.size else 0, start + 1), len(CUTS))
-    return Calibration(
-        source,
-        CUTS[start:end],
-        findings[:, start:end],
-        voxels[:, start:end],
-        sum(scan.body_voxels for scan in counts),
-        len({scan.patient for scan in counts}),
-    )
+    return together(counts, CUTS, slice(start, end), source)

@@ -8,9 +8,10 @@ from grisaille.core.run import Run
 from grisaille.core.volume import Modality
 from grisaille.methods.mvg.fitting import Learned
 from grisaille.methods.mvg.observation import SeenCase
-from grisaille.methods.mvg.promise import ScanCount, counting_grid
+from grisaille.methods.mvg.promise import count_scan, counting_grid
 from grisaille.methods.mvg.scoremap import voxel_scores
 from grisaille.methods.mvg.spool import Spool
+from grisaille.methods.scan_count import ScanCount
 
 
 def left_out_counts(
@@ -32,7 +33,7 @@ def left_out_counts(
             seen = case.scans[reference]
             grid, body = counting_grid(seen.grid), seen.body_mask(spool)
             scores = voxel_scores((learned[key].left_out(places[key][number]) for key in part), body, grid)
-            count = ScanCount.of(scores, body, grid, smallest_ml, case.patient)
+            count = count_scan(scores, body, grid, smallest_ml, case.patient)
             counts.setdefault("+".join(part), []).append(count)
     return counts
 

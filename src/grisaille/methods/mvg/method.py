@@ -35,11 +35,12 @@ from grisaille.methods.mvg.left_out import subsets
 from grisaille.methods.mvg.modality import Known, ModalityModel
 from grisaille.methods.mvg.observation import Observation, observe, observe_case
 from grisaille.methods.mvg.pooling import merged, without_patient
-from grisaille.methods.mvg.promise import ScanCount, calibration, counting_grid
+from grisaille.methods.mvg.promise import calibration, count_scan, counting_grid
 from grisaille.methods.mvg.recipe import Recipe
 from grisaille.methods.mvg.scoremap import voxel_scores
 from grisaille.methods.mvg.spool import Spool
 from grisaille.methods.mvg.state import read_recipe, read_state, require_same_layout, write_state
+from grisaille.methods.scan_count import ScanCount
 from grisaille.weights.bundle import Bundle
 from grisaille.weights.store import WeightsFile
 
@@ -328,7 +329,7 @@ class MVG:
     def _count(self, maps: Sequence[Known], body: npt.NDArray[np.bool_], main: Volume, patient: str) -> ScanCount:
         grid = counting_grid(main.grid)
         coarse = resample_array(body, main.grid, grid, nearest=True)
-        return ScanCount.of(voxel_scores(maps, coarse, grid), coarse, grid, self.config.smallest_ml, patient)
+        return count_scan(voxel_scores(maps, coarse, grid), coarse, grid, self.config.smallest_ml, patient)
 
 
 def _modality(key: str) -> Modality:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +10,7 @@ import numpy.typing as npt
 from grisaille.core.calibration import Calibration, CalibrationSource
 from grisaille.core.grid import Grid
 from grisaille.imaging.findings import components
+from grisaille.methods.scan_count import ScanCount, together
 
 CUTS = np.geomspace(0.7, 300.0, 246)
 """Scores at which healthy scans are counted, 2.5 % apart; the same for all models, so that they compare."""
@@ -24,32 +23,22 @@ FINEST_MM = 2.0
 """Maps are counted on voxels of at least this width; finer ones change no finding of half a millilitre."""
 
 
-@dataclass(frozen=True, eq=False)
-class ScanCount:
-    """One healthy scan: findings and share of the body at or above each of ``CUTS``."""
+def count_scan(
+    scores: npt.NDArray[np.float32], body: npt.NDArray[np.bool_], grid: Grid, smallest_ml: float, patient: str
+) -> ScanCount:
+    """Count on ``grid`` what the method's ``label`` would make at each of ``CUTS``.
 
-    findings: npt.NDArray[np.float64]
-    voxels: npt.NDArray[np.float64]
-    body_voxels: int
-    patient: str
-
-    @classmethod
-    def of(
-        cls, scores: npt.NDArray[np.float32], body: npt.NDArray[np.bool_], grid: Grid, smallest_ml: float, patient: str
-    ) -> Self:
-        """Count on ``grid`` what the method's ``label`` would make at each cut.
-
-        Cuts that mark more than ``COUNTED_SHARE`` of the body are not counted: infinitely many.
-        """
-        inside = np.sort(scores[body])
-        share = (inside.size - np.searchsorted(inside, CUTS, side="left")) / max(inside.size, 1)
-        findings = np.where(share > COUNTED_SHARE, np.inf, 0.0)
-        box = tuple(slice(there.min(), there.max() + 1) for there in np.nonzero(body)) if inside.size else ()
-        within = np.where(body[box], scores[box], -np.inf)
-        for number in np.flatnonzero((share > 0) & (share <= COUNTED_SHARE)):
-            sizes = np.bincount(components(within >= CUTS[number]).ravel())[1:]
-            findings[number] = np.count_nonzero(sizes * grid.voxel_ml >= smallest_ml * (1 - 1e-9))
-        return cls(findings, share, int(inside.size), patient)
+    Cuts that mark more than ``COUNTED_SHARE`` of the body are not counted.
+    """
+    inside = np.sort(scores[body])
+    share = (inside.size - np.searchsorted(inside, CUTS, side="left")) / max(inside.size, 1)
+    findings = np.where(share > COUNTED_SHARE, np.inf, 0.0)
+    box = tuple(slice(there.min(), there.max() + 1) for there in np.nonzero(body)) if inside.size else ()
+    within = np.where(body[box], scores[box], -np.inf)
+    for number in np.flatnonzero((share > 0) & (share <= COUNTED_SHARE)):
+        sizes = np.bincount(components(within >= CUTS[number]).ravel())[1:]
+        findings[number] = np.count_nonzero(sizes * grid.voxel_ml >= smallest_ml * (1 - 1e-9))
+    return ScanCount(findings, share, int(inside.size), patient)
 
 
 def calibration(counts: Iterable[ScanCount], source: CalibrationSource) -> Calibration:
@@ -64,14 +53,7 @@ def calibration(counts: Iterable[ScanCount], source: CalibrationSource) -> Calib
     used = np.flatnonzero(voxels.any(axis=0))
     # One cut more, that no healthy voxel reaches.
     end = max(min(int(used[-1]) + 2 if used.size else 1, len(CUTS)), start + 1)
-    return Calibration(
-        source,
-        CUTS[start:end],
-        findings[:, start:end],
-        voxels[:, start:end],
-        sum(scan.body_voxels for scan in scans),
-        len({scan.patient for scan in scans}),
-    )
+    return together(scans, CUTS, slice(start, end), source)
 
 
 def counting_grid(grid: Grid) -> Grid:
