@@ -51,7 +51,7 @@ class AutoPaintConfig(Config):
     ct_windows: tuple[float, ...] = knob(
         (-1000.0, 400.0, -160.0, 240.0), "Low and high HU of the network's two CT channels", advanced=True
     )
-    learning_rate: float = knob(1e-3, "Of the training's first steps; falls to 0", low=1e-6, high=0.1, advanced=True)
+    learning_rate: float = knob(3e-3, "Of the training's first steps; falls to 0", low=1e-6, high=0.1, advanced=True)
     ema: float = knob(
         0.999,
         "Share of the averaged weights that a training step leaves in place",
