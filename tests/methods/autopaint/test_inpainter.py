@@ -9,7 +9,7 @@ from grisaille.methods.autopaint.config import AutoPaintConfig
 torch = pytest.importorskip("torch")
 pytest.importorskip("monai")
 
-from grisaille.methods.autopaint.inpainter import _folded, _unfolded, arrays, build, laplace_loss, load  # noqa: E402
+from grisaille.methods.autopaint.inpainter import _folded, _places, _unfolded, arrays, build, laplace_loss, load  # noqa: E402
 
 pytestmark = pytest.mark.ai
 TINY = AutoPaintConfig(width=4, slab=16)
@@ -90,15 +90,42 @@ def test_weights_that_are_not_numbers_are_refused(net):
         load(TINY, weights)
 
 
-def test_the_loss_is_that_of_a_laplace_distribution_plus_the_absolute_error():
+def test_the_loss_is_the_error_squared_and_absolute_and_the_laplace_likelihood_of_the_scale():
     images, hole, body = scene()
     mean, log_scale = torch.zeros_like(images), torch.full_like(images, 0.5)
     everywhere, present = torch.ones_like(hole), torch.tensor([[True, True]])
     off = images.double().numpy()
-    expected = (off / np.exp(0.5) + 0.5 + off).mean()
+    expected = (4 * off**2 + off + 0.3 * (off / np.exp(0.5) + 0.5)).mean()
     assert laplace_loss(mean, log_scale, images, everywhere, body, present).item() == pytest.approx(expected, rel=1e-5)
     shown = laplace_loss(mean, log_scale, images, ~everywhere, body, present).item()
     assert shown == pytest.approx(0.05 * expected, rel=1e-5)
+
+
+def test_the_scale_is_fitted_to_the_errors_and_the_mean_does_not_see_it():
+    images, hole, body = scene()
+    everywhere, present = torch.ones_like(hole), torch.tensor([[True, True]])
+
+    def slopes(log_scale):
+        mean = torch.zeros_like(images).requires_grad_()
+        scale = torch.full_like(images, log_scale).requires_grad_()
+        laplace_loss(mean, scale, images, everywhere, body, present).backward()
+        return mean.grad, scale.grad
+
+    sure, unsure = slopes(-3.0), slopes(1.0)
+    assert torch.equal(sure[0], unsure[0])
+    assert sure[1].sum() < 0 < unsure[1].sum()  # of the loss: wider, narrower
+
+
+def test_the_network_can_be_told_where_it_is():
+    images, _, _ = scene()
+    places = _places(_folded(images))
+    assert places.shape == (1, 2, *(size // 2 for size in images.shape[2:]))
+    assert torch.equal(places[:, 0], -places[:, 0].flip(-2))
+    assert torch.equal(places[:, 1], -places[:, 1].flip(-1))
+    assert (places[:, 1].diff(dim=-1) > 0).all()
+    untold = AutoPaintConfig(width=4, slab=16, placed=False)
+    with pytest.raises(WeightsMismatch, match="place setting"):
+        load(untold, arrays(build(TINY)))
 
 
 def test_the_loss_asks_nothing_of_a_modality_that_is_not_there_nor_of_the_air():

@@ -18,7 +18,7 @@ pytest.importorskip("monai")
 pytest.importorskip("lightning")
 pytestmark = pytest.mark.ai
 
-TINY = AutoPaintConfig(width=4, slab=16, steps=7, batch=2, learning_rate=3e-3)
+TINY = AutoPaintConfig(width=4, slab=16, lesson=16, steps=7, batch=2, learning_rate=3e-3)
 RUN = Run(device="cpu", threads=1)
 
 

@@ -36,10 +36,19 @@ class AutoPaintConfig(Config):
     slab: int = knob(
         48, "Slices that the network sees at a time, a multiple of 16", low=16, high=512, unit="slices", advanced=True
     )
+    lesson: int = knob(
+        32,
+        "Slices of a training lesson, a multiple of 16; thin ones teach faster, the painter sees whole slabs",
+        low=16,
+        high=512,
+        unit="slices",
+        advanced=True,
+    )
     width: int = knob(
         32, "Channels of the network's first level; the CPU likes multiples of 16", low=4, high=256, advanced=True
     )
     mirrored: bool = knob(True, "Whether the network also sees the patient's mirror image", advanced=True)
+    placed: bool = knob(True, "Whether the network is told where in the body's cross-section it is", advanced=True)
     cells_mm: tuple[float, ...] = knob(
         (24.0, 48.0, 96.0, 160.0),
         "Sides of the cubes painted over in turn, up to the size of the largest tumour",
@@ -51,7 +60,7 @@ class AutoPaintConfig(Config):
     ct_windows: tuple[float, ...] = knob(
         (-1000.0, 400.0, -160.0, 240.0), "Low and high HU of the network's two CT channels", advanced=True
     )
-    learning_rate: float = knob(3e-3, "Of the training's first steps; falls to 0", low=1e-6, high=0.1, advanced=True)
+    learning_rate: float = knob(4e-3, "Of the training's first steps; falls to 0", low=1e-6, high=0.1, advanced=True)
     ema: float = knob(
         0.999,
         "Share of the averaged weights that a training step leaves in place",
@@ -78,8 +87,9 @@ class AutoPaintConfig(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.slab % 16:
-            raise ConfigError(f"slab is {self.slab} slices, expected a multiple of 16")
+        for name, slices in (("slab", self.slab), ("lesson", self.lesson)):
+            if slices % 16:
+                raise ConfigError(f"{name} is {slices} slices, expected a multiple of 16")
         if not self.cells_mm:
             raise ConfigError("cells_mm is empty, expected at least one side of cubes")
         if len(self.ct_windows) != 4 or any(low >= high for low, high in self.windows):

@@ -89,7 +89,7 @@ class Lessons:
 def lesson(frame: Framed, config: AutoPaintConfig, rng: np.random.Generator) -> Lesson:
     """A slab of a frame, cut as they are cut for painting, with a random hole and random disturbances."""
     spacing_mm = frame.grid.spacing_mm[0]
-    box = _box(frame, config.slab, rng)
+    box = _box(frame, config.lesson, rng)
     body = np.array(frame.body[box])
     images = np.zeros((3, *body.shape), np.float32)
     present = np.zeros((2, *body.shape), dtype=bool)
