@@ -7,7 +7,7 @@ import grisaille
 
 NAMES = """
 AnomalyMap Calibration Case Finding Grid GrisailleError Labels Result Run Study Volume
-calibrate detect find_findings load_method phantom read_labels read_study read_volume resample
+calibrate detect evaluate find_findings load_method phantom read_labels read_study read_volume resample
 samples train write_labels write_result
 """
 

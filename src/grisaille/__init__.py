@@ -28,6 +28,7 @@ _HOMES = {
     "Volume": "grisaille.core.volume",
     "calibrate": "grisaille.flows.calibrate",
     "detect": "grisaille.flows.detect",
+    "evaluate": "grisaille.flows.evaluate",
     "find_findings": "grisaille.imaging.findings",
     "load_method": "grisaille.flows.load",
     "read_labels": "grisaille.io.labels",

@@ -94,6 +94,12 @@ def _train(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
     add_train(parser)
 
 
+def _evaluate(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    from grisaille.cli.evaluate import add_evaluate
+
+    add_evaluate(parser, arguments)
+
+
 def _doctor(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
     from grisaille.cli.doctor import add_doctor
 
@@ -105,6 +111,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser, Sequence[str]
     "info": ("say what files and folders hold: geometry, units, how SUV comes about", _info),
     "detect": ("mark and measure in studies what is unlike healthy tissue", _detect),
     "train": ("fit a method on your own healthy studies", _train),
+    "evaluate": ("measure on a data set how well a method finds lesions, and report", _evaluate),
     "doctor": ("say what this computer has for grisaille: packages, GPU, OpenGL, weights", _doctor),
 }
 

@@ -1,0 +1,1 @@
+"""The parts of an evaluation: split, prepare, measure, sum up, write."""
