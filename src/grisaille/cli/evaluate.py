@@ -12,6 +12,9 @@ from grisaille.core.config import knobs
 from grisaille.core.errors import GrisailleError
 from grisaille.core.report import Report
 
+_TAKEN = {"folds"}
+"""Settings of methods whose flag means the evaluation's own here; they keep their default."""
+
 LAYOUTS = ("autopet", "hecktor", "msd", "folder", "synthetic")
 
 
@@ -46,7 +49,7 @@ def _add_settings(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> 
         parser.epilog = f"With METHOD named, --help lists the settings of that method too. {parser.epilog}"
         return
     try:
-        settings = knobs(config_class(method_name(ref)))
+        settings = [one for one in knobs(config_class(method_name(ref))) if one.name not in _TAKEN]
     except GrisailleError:  # said when the method is loaded
         return
     options.add_knobs(parser, settings, f"settings of {ref}; those of its fit are refused where nothing is trained")

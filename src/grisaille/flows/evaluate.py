@@ -10,6 +10,7 @@ import numpy as np
 from grisaille.core.errors import Cancelled, ConfigError, GrisailleError, InputError
 from grisaille.core.report import Report
 from grisaille.core.run import Run
+from grisaille.core.safe_write import require_place
 from grisaille.core.study import Case
 from grisaille.flows.evaluation.figures import Marked, figures_from, marked_from, record_of
 from grisaille.flows.evaluation.measuring import Asked, marked_above, measure
@@ -31,7 +32,7 @@ _FORM = 1
 
 def evaluate(
     method: Method | str | Path,
-    data: str | Path | Sequence[Case] | None = None,
+    data: str | Path | Sequence[Case | Exam] | None = None,
     *,
     layout: Layout | str | None = None,
     out: str | Path,
@@ -49,8 +50,8 @@ def evaluate(
         method, the name of a model (``mvg/phantom``) or its file, which is calibrated on them, where
         there are any.
     data, layout
-        The folder of a data set and its layout; no folder for ``synthetic``; or cases, all with a
-        truth or known to be healthy, without a layout.
+        The folder of a data set and its layout; no folder for ``synthetic``; or, without a
+        layout, cases, all with a truth or known to be healthy, or exams, which may know organs too.
     out
         The folder of report.json, report.md and report.html.
     plan
@@ -66,8 +67,9 @@ def evaluate(
         If ``out`` holds something else.
     """
     plan, run, out = plan or Plan(), run or Run(), Path(out).expanduser()
-    exams, titled = _exams(data, layout, plan, run)
+    require_place(out)
     subject = subject_of(method, plan)
+    exams, titled = _exams(data, layout, plan, run)
     about = {
         "method": [subject.name, subject.identity],
         "data": titled + ([str(data)] if isinstance(data, str | Path) else []),
@@ -89,7 +91,7 @@ def evaluate(
 
 
 def _exams(
-    data: str | Path | Sequence[Case] | None, layout: Layout | str | None, plan: Plan, run: Run
+    data: str | Path | Sequence[Case | Exam] | None, layout: Layout | str | None, plan: Plan, run: Run
 ) -> tuple[tuple[Exam, ...], list[str]]:
     """The exams, and how the data set is called."""
     if data is not None and not isinstance(data, str | Path):

@@ -81,7 +81,7 @@ def measure(opened: Opened, method: Method, asked: Asked, run: Run) -> tuple[Fig
         notes=tuple(dict.fromkeys(heard.notes)),
     )
     shown = found[asked.shown].voxels > 0 if found else np.zeros_like(truth)
-    return figures, picture(study.main, truth, shown)
+    return figures, picture(study, truth, shown)
 
 
 def marked(findings: npt.NDArray[np.uint16], lesions: Labels, threshold: float | None = None) -> Marked:

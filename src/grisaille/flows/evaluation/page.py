@@ -31,9 +31,11 @@ class _Shown:
 
 
 def as_markdown(report: Report) -> str:
-    """Tables without pictures."""
+    """The tables; pictures are in the HTML alone."""
     lines = [f"# {report.method} on {report.layout}", "", f"*{RESEARCH_USE}*", ""]
     for block in blocks(report):
+        if block.has_pictures:
+            continue
         lines += [f"## {block.title}", "", *(line for text in block.texts for line in (text, ""))]
         if block.rows:
             cells = [[_cell(cell) for cell in row] for row in block.rows]

@@ -6,8 +6,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from grisaille.core.study import Study
 from grisaille.core.volume import Modality, Volume
 from grisaille.imaging.intensity import windowed
+from grisaille.imaging.resample import resample
 
 PIXEL_MM = 2.0
 GAP = 6
@@ -21,21 +23,21 @@ Picture = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.bool_]
 
 
-def picture(volume: Volume, truth: npt.NDArray[np.bool_], found: npt.NDArray[np.bool_]) -> bytes:
+def picture(study: Study, truth: npt.NDArray[np.bool_], found: npt.NDArray[np.bool_]) -> bytes:
     """A PNG: from the front, then the axial slice with most lesion; each with the truth, then with what was found.
 
     The front view of a PET is the largest value along each ray, of other volumes the coronal slice
-    with most lesion. The patient's left is on the right, his head up.
+    with most lesion. A PET/CT shows the slice of its CT too, with the truth. The patient's left is
+    on the right, his head up.
 
     Parameters
     ----------
-    volume
-        As it lies on the reference grid.
     truth, found
-        (z, y, x) of its shape.
+        (z, y, x) on the study's reference grid.
     """
     import imageio.v3 as imageio  # comes with scikit-image
 
+    volume = study.main
     grey = _grey(volume)
     z, y = _busiest(truth, found, 0), _busiest(truth, found, 1)
     is_pet = volume.modality is Modality.PET
@@ -45,6 +47,9 @@ def picture(volume: Volume, truth: npt.NDArray[np.bool_], found: npt.NDArray[np.
     step = volume.grid.spacing_mm
     panels = [_panel(front, mask, (step[0], step[2]), colour, is_pet) for mask, colour in _both(*fronts)]
     panels += [_panel(grey[z], mask, (step[1], step[2]), colour, is_pet) for mask, colour in _both(truth[z], found[z])]
+    if is_pet and study.ct is not None:
+        slice_grid = volume.grid.cropped((z, 0, 0), (1, *volume.grid.shape[1:]))
+        panels.append(_panel(_grey(resample(study.ct, slice_grid))[0], truth[z], (step[1], step[2]), TRUTH, False))
     return bytes(imageio.imwrite("<bytes>", _beside(panels), extension=".png"))
 
 

@@ -125,7 +125,8 @@ def _how(setting: Setting) -> str:
     done = "trained and calibrated" if subject.fitted is None else "calibrated"
     span = f"{min(teaching)}" if min(teaching) == max(teaching) else f"{min(teaching)} to {max(teaching)}"
     times = "once" if len(parts) == 1 else f"in {len(parts)} parts by patient, each"
-    return f"{subject.name} was {done} {times} on {span} patients without lesions, none of whom was tested with it"
+    whom = f"the scans without lesions of {span} patients, none of whom it was tested on"
+    return f"{subject.name} was {done} {times} on {whom}"
 
 
 def _source(setting: Setting, figures: Sequence[Figures]) -> CalibrationSource:

@@ -12,12 +12,12 @@ HIT = "A lesion is hit where at least a quarter of its voxels is marked."
 _DEFINITIONS = (
     "Dice: over all voxels of a scan with lesions. FPV and FNV: volumes of marked parts that touch no lesion, over "
     "all scans, and of lesion parts that nothing marked touches, over scans with lesions (autoPET; parts joined by "
-    "faces and edges). False positives: findings that touch no lesion. Voxel AP: average precision of the scores over the body's "
-    "voxels, mean over scans with lesions; of SUV itself in the rows of thresholds.",
+    "faces and edges). False positives: findings that touch no lesion. Voxel AP: average precision of the scores over "
+    "the body's voxels, mean over scans with lesions; of SUV itself in the rows of thresholds.",
     HIT,
     "Plain thresholds leave out what is smaller than the method's smallest finding. 41 % is of the scan's largest SUV. "
     "Liver: 1.5 times the mean plus two standard deviations of a 3 cm sphere in healthy liver (PERCIST), in SUV by "
-    "body weight. ORACLE: the one threshold with the best mean Dice on these very scans, which nobody could have known.",
+    "body weight. ORACLE: the threshold with the best mean Dice on these very scans, which nobody could have known.",
 )
 
 
@@ -35,7 +35,8 @@ class Block:
 def blocks(report: Report) -> Iterator[Block]:
     """In the order of reading."""
     yield Block("How", tuple(_how(report)))
-    yield Block("Lesions found", (), _SCORE_HEADER, tuple(_score_row(score) for score in report.scores))
+    measured = sum(not one.error for one in report.scans)
+    yield Block("Lesions found", (), _SCORE_HEADER, tuple(_score_row(score, measured) for score in report.scores))
     if report.points:
         yield Block(
             "Lesion sensitivity by false positives",
@@ -53,7 +54,7 @@ def blocks(report: Report) -> Iterator[Block]:
         "Pictures",
         (
             "Green: truth; red: found. From the front (PET: the largest value along each ray), then the axial slice "
-            "with most lesion; the patient's left is on the right.",
+            "with most lesion, of a PET/CT also on the CT; the patient's left is on the right.",
         ),
         has_pictures=True,
     )
@@ -108,7 +109,7 @@ def _how(report: Report) -> Iterator[str]:
     yield f"The promise of false positives was measured on {words[report.promised_by]}."
 
 
-def _score_row(score: Score) -> tuple[str, ...]:
+def _score_row(score: Score, measured: int) -> tuple[str, ...]:
     measures = (
         score.dice_mean,
         score.dice_error,
@@ -119,7 +120,7 @@ def _score_row(score: Score) -> tuple[str, ...]:
         score.false_positives,
         score.voxel_ap,
     )
-    name = score.name if score.scans == 0 else f"{score.name} ({score.scans} scans)"
+    name = score.name if score.scans in (0, measured) else f"{score.name} ({score.scans} of {measured} scans)"
     return name, score.threshold, *map(number, measures)
 
 

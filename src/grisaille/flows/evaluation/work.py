@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from grisaille.core.errors import OutputError
-from grisaille.core.safe_write import replacing, require_place
+from grisaille.core.safe_write import replacing
 from grisaille.core.study import Study
 from grisaille.flows.layouts.exam import Exam
 from grisaille.methods.base import Method
@@ -46,9 +46,8 @@ class Work:
         OutputError
             If ``out`` holds another evaluation, or anything else, and ``overwrite`` is not set.
         """
-        require_place(out)
         work = cls(out)
-        if out.is_dir() and any(out.iterdir()) and not overwrite:
+        if work._is_begun(out) and not overwrite:
             known = work.record(_ABOUT)
             if known is None:
                 raise OutputError(f"{out} is not empty; choose another --out, or --overwrite to write into it")
@@ -60,6 +59,11 @@ class Work:
                 )
         work.keep(_ABOUT, about)
         return work
+
+    def _is_begun(self, out: Path) -> bool:
+        """Whether something stands there that an evaluation took time for, or that is not ours."""
+        there = {path.name for path in out.iterdir()} if out.is_dir() else set()
+        return bool(there - {FOLDER}) or any(self.folder.glob("model-*")) or any(self.folder.glob("scan-*"))
 
     def record(self, name: str) -> Any:
         """What was kept under a name; None if nothing was, or it is damaged."""

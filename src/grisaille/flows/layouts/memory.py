@@ -15,8 +15,8 @@ from grisaille.flows.layouts.exam import Exam, Opened
 from grisaille.flows.layouts.truth import onto
 
 
-def case_exams(cases: Sequence[Case]) -> tuple[Exam, ...]:
-    """Cases with a truth, one number a lesion, or known to be healthy.
+def case_exams(cases: Sequence[Case | Exam]) -> tuple[Exam, ...]:
+    """Cases with a truth, one number a lesion, or known to be healthy; exams stay what they are.
 
     Raises
     ------
@@ -26,11 +26,12 @@ def case_exams(cases: Sequence[Case]) -> tuple[Exam, ...]:
     if not cases:
         raise ConfigError("no case was given; evaluating needs some with lesions and some without")
     for number, case in enumerate(cases, start=1):
-        if case.truth is None and not case.healthy:
+        if isinstance(case, Case) and case.truth is None and not case.healthy:
             raise ConfigError(
                 f"case {number} of {len(cases)} has no truth and is not said to be healthy; give its truth"
             )
-    return tuple(_exam(case, number) for number, case in enumerate(cases, start=1))
+    numbered = enumerate(cases, start=1)
+    return tuple(case if isinstance(case, Exam) else _exam(case, number) for number, case in numbered)
 
 
 def _exam(case: Case, number: int) -> Exam:

@@ -65,7 +65,7 @@ class Truth:
             for part, place in zip(*firsts, strict=True)
             if (number := int(labels.voxels.flat[place])) in labels.names
         }
-        return Labels(np.asarray(parts), labels.grid, names)  # type: ignore[arg-type]  # checked to fit into 16 bits
+        return Labels(np.asarray(parts), labels.grid, names)
 
 
 def onto(labels: Labels, grid: Grid) -> Labels:
