@@ -31,7 +31,7 @@ _FORM = 1
 
 
 def evaluate(
-    method: Method | str | Path,
+    method_or_name: Method | str | Path,
     data: str | Path | Sequence[Case | Exam] | None = None,
     *,
     layout: Layout | str | None = None,
@@ -45,7 +45,7 @@ def evaluate(
 
     Parameters
     ----------
-    method
+    method_or_name
         A method's name, which is then trained on the healthy studies of each part; or a fitted
         method, the name of a model (``mvg/phantom``) or its file, which is calibrated on them, where
         there are any.
@@ -68,7 +68,7 @@ def evaluate(
     """
     plan, run, out = plan or Plan(), run or Run(), Path(out).expanduser()
     require_place(out)
-    subject = subject_of(method, plan)
+    subject = subject_of(method_or_name, plan)
     exams, titled = _exams(data, layout, plan, run)
     about = {
         "method": [subject.name, subject.identity],

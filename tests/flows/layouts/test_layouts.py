@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from grisaille.core.errors import ConfigError, InputError, NoImages, UnsuitableVolume
+from grisaille.core.errors import ConfigError, GridMismatch, InputError, NoImages, UnsuitableVolume
 from grisaille.core.grid import Grid
 from grisaille.core.labels import Labels
 from grisaille.core.run import Run
 from grisaille.core.study import Case, Study
 from grisaille.core.volume import Modality, Unit, Volume
+from grisaille.flows import samples
 from grisaille.flows.layouts.exam import Layout
 from grisaille.flows.layouts.found import find_exams
 from grisaille.flows.layouts.memory import case_exams
@@ -143,6 +144,28 @@ def test_a_folder_takes_lesions_beside_the_images_and_healthy_ones_without(tmp_p
     assert not exams[2].open().lesions.voxels.any()
 
 
+def test_lesions_that_lie_elsewhere_than_the_images_are_refused(tmp_path):
+    study_folder(tmp_path / "one")
+    labels(tmp_path / "one" / "lesions.nii.gz", {(1, 1, 1): 1}, Grid.from_spacing((4, 4, 4), 4.0, (900, 0, 0)))
+    (exam,) = found(Layout.FOLDER, tmp_path, pet_unit="suvbw")
+    with pytest.raises(GridMismatch, match="outside the study's images"):
+        exam.open()
+
+
+def test_the_samples_are_a_data_set_with_organs():
+    sample = samples.path("oblique")
+    exams = {exam.name.rpartition("/")[2]: exam for exam in found(Layout.FOLDER, sample.parent)}
+    opened = exams["oblique"].open()
+    assert opened.lesions.grid == opened.organs.grid == opened.study.reference
+    inside = opened.organs.voxels[opened.lesions.voxels == opened.lesions.ids[0]]
+    assert opened.organs.names[int(np.bincount(inside).argmax())] == "liver"
+    assert [exams[name].look() for name in ("petct_lesions_2", "petct_healthy_1", "dicom_station")] == [
+        True,
+        False,
+        True,
+    ]
+
+
 def test_a_study_given_as_healthy_must_not_have_lesions(tmp_path):
     study_folder(tmp_path / "data" / "one")
     study_folder(tmp_path / "well" / "two", {(1, 1, 1): 1})
@@ -185,7 +208,7 @@ def test_synthetic_patients_come_from_the_seed_alone_and_keep_their_places(tmp_p
     assert np.array_equal(opened.study.pet.voxels, exams[2].load().pet.voxels)
     assert opened.organs.grid == opened.lesions.grid == opened.study.reference
     assert "liver" in opened.organs.names.values()
-    assert all(name and "lesion" not in name for name in opened.lesions.names.values())
+    assert all(name.endswith(" lesion") for name in opened.lesions.names.values())
 
 
 def test_cases_need_a_truth_or_to_be_known_as_healthy():

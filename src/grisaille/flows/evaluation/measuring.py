@@ -183,8 +183,8 @@ def _volume(mask: npt.NDArray[np.bool_], grid: Grid) -> float:
 
 
 def _region(name: str, lesion: npt.NDArray[np.bool_], organs: Labels | None) -> str:
-    """What the truth calls the lesion's place, else the organ that most of it lies in."""
+    """What the truth calls the lesion's place (``lung lesion``: lung), else the organ that most of it lies in."""
     if name or organs is None:
-        return name
+        return name.removesuffix(" lesion")
     counted = Counter(int(number) for number in organs.voxels[lesion] if number)
     return organs.names.get(counted.most_common(1)[0][0], "") if counted else ""

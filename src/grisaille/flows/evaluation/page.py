@@ -99,7 +99,7 @@ def _worth_a_look(scans: Sequence[ScanRow]) -> Iterator[_Shown]:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def _md_row(cells: Sequence[str]) -> str:

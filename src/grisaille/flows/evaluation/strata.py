@@ -41,7 +41,7 @@ def strata(ways: Ways, hit_share: float) -> tuple[Stratum, ...]:
 def _row(by: str, group: str, seen: Mapping[str, list[tuple[float, float]]], hit_share: float) -> Stratum:
     return Stratum(
         by,
-        group.partition("|")[2] or group,
+        group.partition("\t")[2] or group,
         max(len(lesions) for lesions in seen.values()),
         {name: float(np.mean([share >= hit_share for share, _ in lesions])) for name, lesions in seen.items()},
         {name: float(np.mean([dice for _, dice in lesions])) for name, lesions in seen.items()},
@@ -49,13 +49,13 @@ def _row(by: str, group: str, seen: Mapping[str, list[tuple[float, float]]], hit
 
 
 def _between(value: float, edges: Sequence[float], unit: str) -> str:
-    """The group of a value; what stands before the bar puts groups in order."""
+    """The group of a value; what stands before the tab puts groups in order."""
     at = int(np.searchsorted(edges, value, side="right"))
     if at == 0:
-        return f"0|below {edges[0]:g}{unit}"
+        return f"0\tbelow {edges[0]:g}{unit}"
     if at == len(edges):
-        return f"{at}|{edges[-1]:g}{unit} and more"
-    return f"{at}|{edges[at - 1]:g} to {edges[at]:g}{unit}"
+        return f"{at}\t{edges[-1]:g}{unit} and more"
+    return f"{at}\t{edges[at - 1]:g} to {edges[at]:g}{unit}"
 
 
 def _size(lesion: LesionFacts) -> str:

@@ -29,7 +29,7 @@ class Opened:
     Parameters
     ----------
     lesions
-        One number a lesion, named by region where that is known; on the study's reference grid.
+        One number a lesion, named where its kind or region is known; on the study's reference grid.
     organs
         Named, on the same grid, where the data set has them.
     """

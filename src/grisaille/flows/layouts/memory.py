@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -44,5 +43,4 @@ def _opened(case: Case) -> Opened:
     grid = study.reference
     if case.truth is None:
         return Opened(study, Labels(np.zeros(grid.shape, np.uint16), grid))
-    named = {number: name.removesuffix(" lesion") for number, name in case.truth.names.items()}
-    return Opened(study, onto(replace(case.truth, names=named), grid))
+    return Opened(study, onto(case.truth, grid))

@@ -60,7 +60,4 @@ def _study(made: partial[phantom.Phantom]) -> Study:
 
 def _opened(made: partial[phantom.Phantom]) -> Opened:
     patient = made()
-    lesions = patient.lesions
-    named = {number: name.removesuffix(" lesion") for number, name in lesions.names.items()}
-    lesions = type(lesions)(lesions.voxels, lesions.grid, named)
-    return Opened(patient.study, lesions, onto(patient.organs, patient.study.reference))
+    return Opened(patient.study, patient.lesions, onto(patient.organs, patient.study.reference))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from grisaille.core.errors import GridMismatch
 from grisaille.core.grid import Grid
 from grisaille.core.labels import Labels
 from grisaille.core.study import Study
@@ -44,13 +45,26 @@ class Truth:
         return self.path is not None and bool(self._chosen(read_labels(self.path)).voxels.any())
 
     def of(self, study: Study) -> tuple[Labels, Labels | None]:
-        """Lesions, one number each, and the organs of the same file, on the study's reference grid."""
+        """Lesions, one number each, and the organs of the same file, on the study's reference grid.
+
+        Raises
+        ------
+        GridMismatch
+            If no lesion lies where the study does.
+        """
         grid = study.reference
         if self.path is None:
             return Labels(np.zeros(grid.shape, np.uint16), grid), None
         there = read_labels(self.path)
         organs = onto(_only(there, self.organs), grid) if self.organs else None
-        return onto(self._apart(self._chosen(there)), grid), organs
+        drawn = self._apart(self._chosen(there))
+        lesions = onto(drawn, grid)
+        if drawn.voxels.any() and not lesions.voxels.any():
+            raise GridMismatch(
+                f"the lesions of {self.path.name} lie outside the study's images ({drawn.grid} against {grid}); "
+                "give the truth of this study"
+            )
+        return lesions, organs
 
     def _chosen(self, labels: Labels) -> Labels:
         return labels if self.lesions is None else _only(labels, self.lesions)
