@@ -56,7 +56,7 @@ def test_a_folder_with_healthy_studies_beside_it_becomes_a_report(place, capsys)
     assert call("evaluate", *words, "--side", "above", "--seed", 3, "--out", place / "out") == 0
     said = capsys.readouterr()
     assert "SUV > 4" in said.out
-    assert "promised 1 false positives" in said.out
+    assert "a healthy scan: 1 promised" in said.out
     assert "evaluating studies" in said.err
     record = json.loads((place / "out" / "report.json").read_text())
     assert (record["method"], record["seed"], record["folds"]) == ("intensity", 3, 2)

@@ -134,6 +134,29 @@ def test_an_evaluation_that_was_cancelled_goes_on_where_it_was(tmp_path, asked):
     assert asked == []
 
 
+def test_a_long_training_goes_on_in_its_folder_which_is_gone_at_the_end(tmp_path, monkeypatch):
+    folders = []
+
+    class Long(Watched):
+        def fit_in(self, folder, cases, run):
+            folders.append(folder)
+            done = folder / "steps"
+            if not done.exists():
+                done.write_text("half")
+                raise Cancelled
+            return self.fit(cases, run)
+
+    monkeypatch.setattr(catalog, "method_class", lambda name: Long)
+    once = replace(ABOVE, folds=1)
+    with pytest.raises(Cancelled):
+        evaluate("intensity", COHORT, out=tmp_path, plan=once)
+    assert (folders[0] / "steps").read_text() == "half"
+    report = evaluate("intensity", COHORT, out=tmp_path, plan=once)
+    assert folders[0] == folders[1]
+    assert not folders[0].exists()
+    assert report.costs[0].step == "train and calibrate, a part"
+
+
 def test_changed_data_or_settings_are_measured_anew(tmp_path, asked):
     evaluate(fitted(), COHORT[4:], out=tmp_path, plan=Plan(folds=2))
     asked.clear()

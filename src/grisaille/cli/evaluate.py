@@ -89,7 +89,7 @@ def _as_text(report: Report) -> str:
         ]
         lines.append("  ".join([one.name.ljust(wide), *cells]))
     lines += [
-        f"promised {one.asked:g} false positives a healthy scan, observed {one.observed:.2f} on {one.scans} scans"
+        f"false positives a healthy scan: {one.asked:g} promised, {one.observed:.2f} observed on {one.scans} scans"
         for one in report.promises
     ]
     return "\n".join(lines)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from grisaille.core.report import Report, ScanRow
 from grisaille.core.result import RESEARCH_USE
-from grisaille.flows.evaluation.tables import Block, blocks, number
+from grisaille.flows.evaluation.tables import Block, blocks, false_positives, number
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #222; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
@@ -77,7 +77,7 @@ def _figures(report: Report, pictures: Mapping[str, Path]) -> Iterator[str]:
             continue
         png = base64.b64encode(path.read_bytes()).decode()
         scan = shown.scan
-        told = f"{shown.why}: scan {scan.scan}, {scan.false_positives} false positives"
+        told = f"{shown.why}: scan {scan.scan}, {false_positives(scan.false_positives)}"
         if scan.lesions:
             told += f", {scan.hit} of {scan.lesions} lesions hit, Dice {number(scan.dice)}"
         image = f'<img alt="{escape(told)}" src="data:image/png;base64,{png}">'

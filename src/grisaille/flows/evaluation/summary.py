@@ -19,6 +19,7 @@ from grisaille.flows.evaluation.plan import PROMISED, SENSITIVITY_AT, Plan
 from grisaille.flows.evaluation.splits import Part
 from grisaille.flows.evaluation.strata import strata
 from grisaille.flows.evaluation.subject import Ready, Subject
+from grisaille.flows.evaluation.tables import false_positives
 from grisaille.flows.evaluation.work import Work
 from grisaille.flows.layouts.exam import Exam, Layout
 from grisaille.flows.versions import imported_versions
@@ -151,7 +152,7 @@ def _threshold(setting: Setting, name: str, marks: Sequence[tuple[Figures, Marke
     if name == setting.subject.name:
         if not marks:
             return "none: never calibrated"
-        return f"{setting.plan.false_positives:g} false positives a healthy scan, from healthy scans only"
+        return f"{false_positives(setting.plan.false_positives)} a healthy scan, from healthy scans only"
     used = sorted({round(mark.threshold, 2) for _, mark in marks if mark.threshold is not None})
     return f"SUV {used[0]:g}" if len(used) == 1 else f"SUV {used[0]:g} to {used[-1]:g}"
 

@@ -75,6 +75,11 @@ def number(value: float | None) -> str:
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
 
 
+def false_positives(count: float) -> str:
+    """In words."""
+    return f"{count:g} false positive{'s' * (count != 1)}"
+
+
 _SCORE_HEADER = (
     "marked by",
     "threshold",
@@ -181,7 +186,7 @@ def _scans(report: Report) -> Block:
     has_errors = any(one.error for one in report.scans)
     if not has_errors:
         header, rows = header[:-1], tuple(row[:-1] for row in rows)
-    return Block("Scans", (f"At {report.false_positives:g} false positives a healthy scan.",), header, rows)
+    return Block("Scans", (f"At {false_positives(report.false_positives)} a healthy scan.",), header, rows)
 
 
 def _costs(report: Report) -> Block:
