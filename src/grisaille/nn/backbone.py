@@ -143,7 +143,7 @@ def load_backbone(name: str, file: ResolvedFile) -> Backbone:
     with torch.device("meta"):
         network = _create(backbone)
     wanted = network.state_dict()
-    tensors = _matched(_read(file.path), wanted, f"{file.path.name} as {backbone}")
+    tensors = _matched(read_tensors(file.path), wanted, f"{file.path.name} as {backbone}")
     counters = {key: torch.zeros((), dtype=torch.long) for key in wanted if _is_counter(key)}
     network.load_state_dict({**counters, **tensors}, assign=True)
     return _backbone(backbone, network)
@@ -200,7 +200,7 @@ def fingerprint(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a .safetensors or .pth file, in its order; no code of the file is run."""
     import torch
     from safetensors import SafetensorError

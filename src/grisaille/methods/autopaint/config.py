@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from grisaille.core.config import Config, knob
 from grisaille.core.errors import ConfigError
+
+
+class Preset(StrEnum):
+    """What is done with the network.
+
+    ``GRISAILLE``: every voxel judged in holes of several sizes, by the predicted scale. ``PUBLISHED``: the
+    moving discs and SUV gates of the published pipeline, to be compared with; needs PET.
+    """
+
+    GRISAILLE = "grisaille"
+    PUBLISHED = "published"
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,12 @@ class AutoPaintConfig(Config):
         low=0.0,
         high=0.9,
         advanced=True,
+    )
+    preset: Preset = knob(
+        Preset.GRISAILLE,
+        "How candidates are found: grisaille, or published for the moving discs of the public pipeline",
+        advanced=True,
+        after_fit=True,
     )
 
     def __post_init__(self) -> None:

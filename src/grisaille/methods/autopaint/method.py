@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -23,13 +24,14 @@ from grisaille.core.run import Run
 from grisaille.core.study import Case, Study
 from grisaille.imaging.findings import label_above
 from grisaille.methods.autopaint.candidates import Outline, mark
-from grisaille.methods.autopaint.config import AutoPaintConfig
+from grisaille.methods.autopaint.config import AutoPaintConfig, Preset
 from grisaille.methods.autopaint.frame import Frame
 from grisaille.methods.autopaint.frame_cache import FrameCache
 from grisaille.methods.autopaint.loop import first_look, repaint
 from grisaille.methods.autopaint.measuring import measure, named
 from grisaille.methods.autopaint.norms import Norms
 from grisaille.methods.autopaint.painting import CHANNELS, Painter
+from grisaille.methods.autopaint.published import promise as published
 from grisaille.methods.autopaint.state import read_state, write_state
 from grisaille.methods.autopaint.twin import anomaly_map, residual_of
 from grisaille.weights.bundle import Bundle
@@ -124,6 +126,9 @@ class AutoPaint:
 
     def calibrate(self, cases: Sequence[Case], run: Run) -> Self:
         """The promise, measured on healthy cases that it was not trained on."""
+        if self.config.preset is Preset.PUBLISHED:
+            promises = published.promises(self._painter(), self.config, cases, run)
+            return replace(self, calibrations=promises, measured_with=_drawing(self.config))
         found = measure(self._painter(), self.config, cases, run, self.norms)
         return replace(
             self,
@@ -147,17 +152,21 @@ class AutoPaint:
         painter = self._painter()
         used = self._known(study)
         key = named(tuple(used.volumes))
-        if self.measured_with != _drawing(self.config):
-            run.note("the promise was measured with other settings of rounds, outline or smallest finding")
+        promise = self._promise(key, run)
+        if self.config.preset is Preset.PUBLISHED:
+            return published.scored(painter, used, self.config, promise, run)
         norms = self.norms.get(key) or Norms.unmeasured(len(self.config.cells_mm))
         frame = Frame.of(used, self.config)
         look = first_look(painter, frame, self.config, run)
         painting = repaint(painter, frame, look, norms, self.config, run)
-        return anomaly_map(used, frame, painting, self.config, self.calibrations.get(key, Calibration.none()))
+        return anomaly_map(used, frame, painting, self.config, promise)
 
     def label(self, anomaly: AnomalyMap, false_positives: float, per: Per) -> Labels:
         """Two thresholds and the outline on the residual; a share of the body is cut from the scores alone."""
-        if per is Per.SHARE:
+        if self.config.preset is Preset.PUBLISHED:
+            cut = anomaly.cut_of_share if per is Per.SHARE else partial(anomaly.calibration.cut, per=per)
+            voxels = published.marked(anomaly, cut(false_positives), self.config.smallest_ml)
+        elif per is Per.SHARE:
             voxels = label_above(
                 anomaly.scores,
                 anomaly.cut_of_share(false_positives),
@@ -200,6 +209,19 @@ class AutoPaint:
             raise UnsuitableVolume("the model knows nothing yet; fit it on healthy patients first")
         return Painter(self.network, self.config)
 
+    def _promise(self, key: str, run: Run) -> Calibration:
+        """What was measured of these modalities; nothing if it was measured with the other preset."""
+        measured, wanted = self.measured_with, _drawing(self.config)
+        if measured and ("published" in measured) != ("published" in wanted):
+            run.note(
+                f"the promise was measured with another preset than {self.config.preset.value} and does not hold; "
+                "calibrate the model with this preset, or ask for the most anomalous share of the body (top)"
+            )
+            return Calibration.none()
+        if measured != wanted:
+            run.note("the promise was measured with other settings of rounds, outline or smallest finding")
+        return self.calibrations.get(key, Calibration.none())
+
     def _known(self, study: Study) -> Study:
         """The volumes of modalities that were learned."""
         used = {key: volume for key, volume in study.volumes.items() if key in self.modalities}
@@ -222,7 +244,9 @@ def _used(files: Mapping[str, WeightsFile]) -> tuple[WeightsUsed, ...]:
 
 
 def _drawing(config: AutoPaintConfig) -> dict[str, float]:
-    """The settings after the fit that the promise depends on."""
+    """The settings after the fit that the promise depends on; the presets' have different keys."""
+    if config.preset is Preset.PUBLISHED:
+        return {"published": 1.0, "smallest_ml": config.smallest_ml}
     return {
         "rounds": float(config.rounds),
         "delineation": config.delineation,

@@ -1,0 +1,57 @@
+"""The published loop as a method's scores: what it marks, and what that costs on healthy patients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from grisaille.core.anomaly import AnomalyMap
+from grisaille.core.calibration import Calibration, CalibrationSource
+from grisaille.core.run import Run
+from grisaille.core.study import Case, Study
+from grisaille.imaging.findings import label_above
+from grisaille.methods.autopaint.config import AutoPaintConfig
+from grisaille.methods.autopaint.frame import Frame
+from grisaille.methods.autopaint.loop import FURTHEST, Painting
+from grisaille.methods.autopaint.measuring import named
+from grisaille.methods.autopaint.painting import CHANNELS, Painter
+from grisaille.methods.autopaint.promise import calibration, count
+from grisaille.methods.autopaint.published.loop import published_score
+from grisaille.methods.autopaint.twin import PAINTED, anomaly_map
+from grisaille.methods.scan_count import ScanCount
+
+
+def scored(painter: Painter, study: Study, config: AutoPaintConfig, promise: Calibration, run: Run) -> AnomalyMap:
+    """The residual, with the gates, in place of healthy spreads: scores are log(1 + exp(SUV))."""
+    frame = Frame.of(study, config)
+    look = published_score(painter, frame, config, run, gates=True)
+    painting = Painting(
+        "pet", np.clip(look.residual, -FURTHEST, FURTHEST), look.healthy["pet"], look.hole, look.healthy
+    )
+    return anomaly_map(study, frame, painting, config, promise)
+
+
+def marked(anomaly: AnomalyMap, cut: float, smallest_ml: float) -> npt.NDArray[np.uint16]:
+    """What was painted over and reaches one threshold, as published: no second threshold, no outline."""
+    painted = anomaly.body & np.asarray(anomaly.extras[PAINTED].voxels, dtype=bool)
+    return label_above(anomaly.scores, cut, painted, smallest_ml=smallest_ml, voxel_ml=anomaly.grid.voxel_ml)
+
+
+def promises(painter: Painter, config: AutoPaintConfig, cases: Sequence[Case], run: Run) -> Mapping[str, Calibration]:
+    """Of healthy cases that the network was not trained on, by the keys of their modalities joined by ``+``.
+
+    Only combinations with PET are judged.
+    """
+    counts: dict[str, list[ScanCount]] = {}
+    for case in run.track(cases, "counting false positives of the published loop"):
+        study = case.load()
+        for keys in {("pet",), tuple(key for key in CHANNELS if key in study.volumes)}:
+            if "pet" in study.volumes:
+                part = Study({key: study.volumes[key] for key in keys}, study.patient)
+                anomaly = scored(painter, part, config, Calibration.none(), run)
+                mark = partial(marked, anomaly, smallest_ml=config.smallest_ml)
+                counts.setdefault(named(keys), []).append(count(anomaly.scores, anomaly.body, mark, case.patient))
+    return {key: calibration(those, CalibrationSource.PATIENTS) for key, those in counts.items()}
