@@ -20,21 +20,21 @@ pytest.importorskip("torch")
 from plain_painter import PlainInpainter  # noqa: E402 - needs torch
 
 RUN = Run(device="cpu", threads=1)
-CONFIG = AutoPaintConfig(slab=32)
-SHAPE = (48, 64, 64)
-LESION = (slice(20, 30), slice(28, 36), slice(20, 28))
+CONFIG = AutoPaintConfig(slab=32, spacing_mm=6.0)
+SHAPE = (48, 32, 32)
+LESION = (slice(20, 27), slice(14, 19), slice(10, 15))
 BACKGROUND = 1.0
 
 
 def frame(*keys: str, lesion_suv: float = 14.0) -> Frame:
     """A patient of SUV 1 and 0 HU with one lesion, and a hole of air in it."""
     body = np.zeros(SHAPE, bool)
-    body[4:44, 8:56, 8:56] = True
+    body[8:40, 4:28, 4:28] = True
     pet, ct = np.where(body, BACKGROUND, 0.0), np.where(body, 0.0, -1000.0)
     pet[LESION] = lesion_suv
-    ct[22:28, 30:34, 30:34] = -1000
+    ct[22:26, 17:20, 15:18] = -1000
     images = {"pet": log_suv(pet)[None], "ct": ct_channels(ct, CONFIG.windows)}
-    return Frame(Grid.from_spacing(SHAPE, 4.0), {key: images[key] for key in keys}, body)
+    return Frame(Grid.from_spacing(SHAPE, 6.0), {key: images[key] for key in keys}, body)
 
 
 def painter() -> tuple[Painter, PlainInpainter]:
@@ -53,7 +53,7 @@ def test_a_hot_lesion_is_painted_over_and_what_it_has_more_is_the_residual(gates
     assert np.abs(look.residual[look.hole & ~there]).max() < 0.6
     assert (look.residual[~look.hole] == 0).all()
     assert not look.hole[~patient.body].any()
-    assert not look.hole[22:28, 30:34, 30:34].any()  # air
+    assert not look.hole[22:26, 17:20, 15:18].any()  # air
     for key, image in patient.images.items():
         np.testing.assert_array_equal(look.healthy[key][:, ~look.hole], image[:, ~look.hole])
         assert (look.healthy[key][:, look.hole] != image[:, look.hole]).any()
@@ -92,8 +92,8 @@ def test_a_disc_is_a_cylinder_as_high_as_wide_through_pet_and_ct() -> None:
     assert torch.equal(holes[:, 0], holes[:, 1])
     one = holes[0, 0].numpy()
     height, depth = (np.ptp(np.flatnonzero(one.any(axis=axes))) + 1 for axes in ((1, 2), (0, 2)))
-    assert height * 4 == pytest.approx(2 * RADIUS_MM, abs=8)
-    assert depth * 4 == pytest.approx(2 * RADIUS_MM, abs=8)
+    assert height * 6 == pytest.approx(2 * RADIUS_MM, abs=12)
+    assert depth * 6 == pytest.approx(2 * RADIUS_MM, abs=12)
     assert (one[one.any(axis=(1, 2))] == one.any(axis=0)).all()
 
 

@@ -42,7 +42,7 @@ def test_its_levels_are_as_published() -> None:
     assert channels == [(64, 7), (128, 5), (256, 5), *[(512, 3)] * 5]
     assert all(conv.features.stride == (2, 2) for conv in whole.encoder)
     assert [conv.features.out_channels for conv in whole.decoder] == [512, 512, 512, 512, 256, 128, 64, 3]
-    assert [conv.features.in_channels for conv in whole.decoder] == [1024, 1024, 1024, 1024, 768, 384, 192, 68 - 1 + 1]
+    assert [conv.features.in_channels for conv in whole.decoder] == [1024, 1024, 1024, 1024, 768, 384, 192, 64 + 4]
     assert whole.last.kernel_size == (1, 1)
 
 
@@ -76,7 +76,7 @@ def test_every_parameter_is_taught() -> None:
 def test_the_loss_falls_on_a_tiny_set() -> None:
     network, loss = build(WIDTH), PublishedLoss.of(None, Run())
     images, hole = batch()
-    optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)  # ten times as published: seconds, not days
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.02)  # a hundred times as published: seconds, not days
     seen = []
     for _ in range(12):
         optimizer.zero_grad()
@@ -84,7 +84,7 @@ def test_the_loss_falls_on_a_tiny_set() -> None:
         value.backward()
         optimizer.step()
         seen.append(value.item())
-    assert np.mean(seen[-3:]) < 0.7 * seen[0]
+    assert np.mean(seen[-3:]) < 0.6 * seen[0]
 
 
 def test_building_it_leaves_torchs_generator_as_it_was_and_is_alike_for_a_seed() -> None:

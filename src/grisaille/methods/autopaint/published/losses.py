@@ -129,18 +129,19 @@ def gram(features: Tensor) -> Tensor:
 class VggFeatures(nn.Module):
     """VGG16 up to its third pooling, fixed."""
 
-    def __init__(self) -> None:
+    def __init__(self, layers: nn.Sequential) -> None:
         super().__init__()
-        load_engine("torchvision")
-        from torchvision.models import vgg16
-
-        self.layers = vgg16(weights=None).features[: _POOLS[-1] + 1].eval().requires_grad_(False)
+        self.layers = layers.eval().requires_grad_(False)
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """With the weights of a file; see ``PublishedLoss.of``."""
-        with torch.device("meta"):
-            wanted = cls().layers.state_dict()
+        load_engine("torchvision", "safetensors")
+        from torchvision.models import vgg16
+
+        with torch.device("meta"):  # the classifier, which is not used, would fill 500 MB
+            layers = vgg16(weights=None).features[: _POOLS[-1] + 1]
+        wanted = layers.state_dict()
         found = {name.removeprefix("features."): tensor for name, tensor in read_tensors(path).items()}
         for name, tensor in wanted.items():
             if name not in found or found[name].shape != tensor.shape:
@@ -149,9 +150,8 @@ class VggFeatures(nn.Module):
                     f"{path.name}: tensor features.{name} is {shape}, expected {tuple(tensor.shape)}; "
                     "give VGG16 as torchvision names it"
                 )
-        network = cls()
-        network.layers.load_state_dict({name: found[name].float() for name in wanted})
-        return network
+        layers.load_state_dict({name: found[name].float() for name in wanted}, assign=True)
+        return cls(layers)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """(n, 3, y, x), 0..1, to what the three poolings give."""
