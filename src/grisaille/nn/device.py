@@ -192,7 +192,7 @@ def _retreat(tried: int, batch: int, run: Run, device: torch.device) -> tuple[in
         return batch, torch.device("cpu")
     raise OutOfMemory(
         "the computer has too little free memory for the network and one image; "
-        "close other programs, or choose a smaller backbone or image size"
+        "close other programs, or take a smaller network or image size"
     )
 
 
