@@ -12,7 +12,7 @@ import pytest
 from grisaille.core.errors import Cancelled, GrisailleError, OutOfMemory, UnsuitableVolume
 from grisaille.core.grid import Grid
 from grisaille.core.run import Progress, Run
-from grisaille.core.study import Study
+from grisaille.core.study import Case, Study
 from grisaille.core.volume import Modality, Volume
 from grisaille.flows.detect import detect
 from grisaille.imaging.resample import resample
@@ -110,6 +110,10 @@ def test_a_model_of_pet_alone_judges_the_pet_and_refuses_a_ct() -> None:
         detect(Study({"ct": STUDY.volumes["ct"]}, PATIENT), of_pet, run=RUN)
 
 
+def pet_alone() -> Study:
+    return Study({"pet": STUDY.volumes["pet"]}, PATIENT)
+
+
 def stages(work: Callable[[Run], object]) -> list[str]:
     """The names of all stages of a computation, in their order."""
     told: list[Progress] = []
@@ -121,7 +125,7 @@ def stages(work: Callable[[Run], object]) -> list[str]:
     ("work", "at_least"),
     [
         (lambda run: detect(STUDY, method(PlainInpainter()), run=run), 2),
-        (lambda run: method().calibrate(small_cohort(1, 11), run), 4),
+        (lambda run: method(PlainInpainter()).calibrate([Case(pet_alone, PATIENT)], run), 3),
     ],
 )
 def test_every_stage_can_be_cancelled(work: Callable[[Run], object], at_least: int) -> None:
@@ -160,4 +164,4 @@ def test_a_ct_of_elsewhere_is_refused_and_the_pet_alone_is_not() -> None:
     elsewhere: Volume = replace(ct, grid=Grid(ct.grid.shape, affine))
     with pytest.raises(GrisailleError, match="covers 0 %"):
         detect(Study({**STUDY.volumes, "ct": elsewhere}, PATIENT), calibrated(), run=RUN)
-    detect(Study({"pet": STUDY.volumes["pet"]}, PATIENT), calibrated(), run=RUN)
+    detect(pet_alone(), calibrated(), run=RUN)
