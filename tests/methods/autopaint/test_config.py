@@ -33,4 +33,4 @@ def test_windows_are_pairs():
 
 def test_what_a_fitted_model_may_still_change_is_marked():
     free = {one.name for one in knobs(AutoPaintConfig) if one.after_fit}
-    assert free == {"rounds", "smallest_ml", "delineation", "grow_mm"}
+    assert free == {"rounds", "smallest_ml", "delineation", "grow_mm", "preset"}

@@ -87,6 +87,15 @@ def test_it_needs_pet() -> None:
         published().score(Study({"ct": STUDY.volumes["ct"]}, "one"), RUN)
 
 
+def test_a_study_that_the_gates_keep_out_is_spoken_of() -> None:
+    notes: list[str] = []
+    faint = small_phantom(5).study  # in a coarse PET nothing reaches SUV 9.6
+    anomaly = published().score(faint, Run(device="cpu", threads=1, on_note=notes.append))
+    assert not anomaly.extras["painted"].voxels.any()
+    assert not published().label(anomaly, 0.01, Per.SHARE).voxels.any()
+    assert any("gates" in note for note in notes)
+
+
 def test_it_is_chosen_among_the_settings_and_survives_the_file() -> None:
     bundle = replace(published(), network=None).state()
     assert bundle.header["config"]["preset"] == "published"

@@ -28,6 +28,8 @@ def scored(painter: Painter, study: Study, config: AutoPaintConfig, promise: Cal
     """The residual, with the gates, in place of healthy spreads: scores are log(1 + exp(SUV))."""
     frame = Frame.of(study, config)
     look = published_score(painter, frame, config, run, gates=True)
+    if not look.hole.any():
+        run.note("the published pipeline painted nothing over: no disc passed its gates (SUV 6.5 and 9.6)")
     painting = Painting(
         "pet", np.clip(look.residual, -FURTHEST, FURTHEST), look.healthy["pet"], look.hole, look.healthy
     )
