@@ -12,6 +12,7 @@ from grisaille.core.arrays import frozen, require_shape
 from grisaille.core.calibration import Calibration
 from grisaille.core.errors import ConfigError, InputError, ShapeError
 from grisaille.core.grid import Axis, Grid
+from grisaille.core.measure import SCORES, Measure
 from grisaille.core.study import Study
 from grisaille.core.volume import Source, Volume, read_only
 
@@ -51,6 +52,8 @@ class AnomalyMap:
         What re-labelling needs; ``body`` is the mask of voxels that were judged.
     source
         The file order of the reference volume.
+    measures
+        What the method tells of each finding besides the score.
     """
 
     scores: npt.NDArray[np.float32]
@@ -60,6 +63,7 @@ class AnomalyMap:
     healthy: Study | None = None
     extras: Mapping[str, Volume] = field(default_factory=dict)
     source: Source = field(default_factory=Source)
+    measures: tuple[Measure, ...] = ()
 
     def __post_init__(self) -> None:
         scores = frozen(self.scores, np.float32)
@@ -69,6 +73,9 @@ class AnomalyMap:
         slices = self.grid.shape[self.slice_scores.axis.dimension]
         if self.slice_scores.values.shape != (slices,):
             raise ShapeError(f"{self.slice_scores.values.size} slice scores for {slices} slices")
+        missing = sorted({one.of for one in self.measures} - {SCORES, *self.extras})
+        if missing:
+            raise InputError(f"the anomaly map measures {', '.join(missing)}, which is not among its extras")
         object.__setattr__(self, "scores", scores)
         object.__setattr__(self, "extras", read_only(self.extras))
 

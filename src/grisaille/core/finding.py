@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+from grisaille.core.volume import read_only
 
 
 @dataclass(frozen=True)
@@ -12,7 +15,8 @@ class Finding:
     ``label`` is its number in the label image; ``id`` is unique among the findings of one
     image. Centroid in LPS millimetres. A measure that does not apply is None: SUV without a
     PET in SUVbw, HU without a CT, ``score`` without an anomaly map. ``slice_first`` and
-    ``slice_last`` are index z, both included. ``edited`` is true once a person painted on it.
+    ``slice_last`` are index z, both included. ``edited`` is true once a person painted on it. ``extra`` holds what
+    only some methods tell, by the names of the anomaly map's measures; without those that do not apply.
     """
 
     id: int
@@ -33,7 +37,11 @@ class Finding:
     slice_last: int
     score: float | None
     edited: bool = False
+    extra: Mapping[str, float] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "extra", read_only(self.extra))
 
 
-FINDING_COLUMNS: tuple[str, ...] = tuple(one.name for one in fields(Finding) if one.name != "label")
-"""Columns of ``findings.csv``, in order."""
+FINDING_COLUMNS: tuple[str, ...] = tuple(one.name for one in fields(Finding) if one.name not in ("label", "extra"))
+"""Columns of ``findings.csv`` that every method fills, in order."""

@@ -16,6 +16,7 @@ from grisaille.core.errors import ConfigError
 from grisaille.core.finding import Finding
 from grisaille.core.grid import Grid
 from grisaille.core.labels import Labels
+from grisaille.core.measure import SCORES
 from grisaille.core.study import Study
 from grisaille.core.volume import Unit, Volume
 from grisaille.imaging.diameters import axes_mm
@@ -111,7 +112,7 @@ def find_findings(
     labels
         Any grid in the study's frame.
     anomaly
-        The scores; a finding's score is the highest in it.
+        The scores; a finding's score is the highest in it, and ``extra`` is what its measures say.
 
     Returns
     -------
@@ -145,6 +146,7 @@ def find_findings(
             slice_first=int(indices[0, 0]),
             slice_last=int(indices[-1, 0]),
             score=_highest(region, labels.grid, anomaly),
+            extra=_extra(region, labels.grid, anomaly),
         )
         findings.append(finding)
     return tuple(findings)
@@ -191,6 +193,21 @@ def _highest(region: Region, grid: Grid, anomaly: AnomalyMap | None) -> float | 
     if anomaly is None or not (there := region.onto(anomaly.grid, grid)).mask.any():
         return None
     return float(there.values(anomaly.scores).max())
+
+
+def _extra(region: Region, grid: Grid, anomaly: AnomalyMap | None) -> dict[str, float]:
+    if anomaly is None:
+        return {}
+    numbers: dict[str, float] = {}
+    for measure in anomaly.measures:
+        is_score = measure.of == SCORES
+        target = anomaly.grid if is_score else anomaly.extras[measure.of].grid
+        voxels = anomaly.scores if is_score else anomaly.extras[measure.of].voxels
+        there = region.onto(target, grid)
+        number = measure.of_values(there.values(voxels)) if there.mask.any() else None
+        if number is not None:
+            numbers[measure.name] = number
+    return numbers
 
 
 def _tracking_uid(origin: str, region: Region) -> str:

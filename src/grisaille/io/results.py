@@ -7,7 +7,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ def findings_rows(findings: Iterable[Finding]) -> list[list[str]]:
 def write_findings_csv(
     findings: Sequence[Finding], path: str | os.PathLike[str], made: Provenance | None = None
 ) -> None:
-    """Write the findings as a table, whose last column says what the threshold's promise is worth.
+    """Write the findings as a table; a column says what the threshold's promise is worth, and the method's own follow.
 
     Parameters
     ----------
@@ -90,7 +90,10 @@ def write_findings_csv(
         If it cannot be written whole.
     """
     promise = "" if made is None else _promise(made)
-    rows = [[*FINDING_COLUMNS, "calibration"], *([*row, promise] for row in findings_rows(findings))]
+    extras = tuple(dict.fromkeys(name for finding in findings for name in finding.extra))
+    rows = [[*FINDING_COLUMNS, "calibration", *extras]]
+    for finding, row in zip(findings, findings_rows(findings), strict=True):
+        rows.append([*row, promise, *(_cell(finding.extra.get(name)) for name in extras)])
     with replacing(path_of(path)) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
 
@@ -122,13 +125,18 @@ def result_json(result: Result) -> dict[str, Any]:
             "suv": made.suv,
             "calibration": calibration,
             "slice_scores": {"axis": anomaly.slice_scores.axis, "values": anomaly.slice_scores.values},
-            "findings": [asdict(finding) for finding in result.findings],
+            "findings": [_record(finding) for finding in result.findings],
+            "measures": {measure.name: measure.help for measure in anomaly.measures},
             "warnings": made.warnings,
             "seconds": made.seconds,
             "versions": made.versions,
         }
     )
     return record
+
+
+def _record(finding: Finding) -> dict[str, Any]:
+    return {one.name: getattr(finding, one.name) for one in fields(finding)}
 
 
 def _promise(made: Provenance) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
 
 from grisaille.core.anomaly import AnomalyMap
 from grisaille.core.calibration import Per
@@ -79,5 +82,26 @@ class Method(Protocol):
 
         ``files`` are those of ``required_weights`` and the one that the bundle was read from, by
         their names: all of them are ``weights`` from then on.
+        """
+        ...
+
+
+@runtime_checkable
+class Repaintable(Protocol):
+    """A method that paints a healthy twin, and paints a part of it again where a person asks for it."""
+
+    def repaint(self, study: Study, anomaly: AnomalyMap, region: npt.NDArray[np.bool_], run: Run) -> AnomalyMap:
+        """A result with ``region``, and the margin that the method gives its candidates, painted over again.
+
+        Parameters
+        ----------
+        study, anomaly
+            As ``score`` was given the one and gave the other, or this did.
+        region
+            (z, y, x) on the grid of ``anomaly``.
+
+        Returns
+        -------
+        The same bits outside the region and its margin, and the same measures and calibration.
         """
         ...

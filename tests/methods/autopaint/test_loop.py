@@ -55,6 +55,32 @@ def test_a_lesion_stands_out_by_its_excess_in_predicted_scales(keys: tuple[str, 
     assert (z[~body] == 0).all()
 
 
+def test_a_painting_that_differs_between_modes_is_doubted_where_it_differs() -> None:
+    import torch
+
+    class Misled(PlainInpainter):
+        """Paints 0.3 more wherever it is shown the CT of a PET's hole, in the left half."""
+
+        def forward(self, images, hole, body):  # type: ignore[no-untyped-def]
+            mean, log_scale = super().forward(images, hole, body)
+            shown = (hole[:, :1].bool() & ~hole[:, 1:].bool()).flatten(1).any(1)
+            left = torch.arange(images.shape[-1]) < images.shape[-1] // 2
+            return mean + 0.3 * shown[:, None, None, None, None] * left, log_scale
+
+    for keys, differing in ((("pet", "ct"), True), (("pet",), False)):
+        patient = frame(*keys, lesion=0.0)
+        alike = np.asarray(patient.body).copy()
+        alike[..., :16] &= not differing
+        look = first_look(Painter(Misled(), CONFIG), patient, CONFIG, RUN)
+        assert look.doubt is not None
+        assert look.doubt[alike].max() < 0.1
+        if differing:
+            inside = np.asarray(patient.body) & ~alike
+            # Half of 0.3, in predicted scales, where both modes count alike.
+            assert np.median(look.doubt[inside]) == pytest.approx(0.15 / np.exp(LOG_SCALE), rel=0.3)
+            assert look.doubt[inside].max() < 0.16 / np.exp(LOG_SCALE)
+
+
 def test_each_voxel_is_painted_with_the_ct_shown_and_with_it_hidden() -> None:
     import torch
 

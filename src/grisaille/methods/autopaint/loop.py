@@ -47,11 +47,15 @@ class FirstLook:
         (scales, z, y, x) how many predicted scales above (+) or below the painted mean.
     means
         (scales, c, z, y, x) the painted means of that modality's channels.
+    doubt
+        (z, y, x) by how many predicted scales the painted mean differs between the phases, half of
+        which show the CT and half of which hide it; the mean over the sizes. None where not kept.
     """
 
     key: str
     distances: Floats
     means: Floats
+    doubt: Floats | None = None
 
     def combined(self, spreads: npt.NDArray[np.float64]) -> tuple[Floats, Floats]:
         """(z, y, x) and (c, z, y, x): the mean of the two sizes that differ most from healthy.
@@ -83,6 +87,9 @@ class Painting:
         (z, y, x) what was painted over at last.
     healthy
         By modality, (c, z, y, x): what would be healthy in the hole.
+    doubt
+        (z, y, x) how far, in healthy spreads, what was painted differs between phases and between
+        modes, whichever is more; None where the first look did not keep it.
     """
 
     key: str
@@ -90,6 +97,7 @@ class Painting:
     mean: Floats
     hole: Mask
     healthy: Mapping[str, Floats]
+    doubt: Floats | None = None
 
 
 def judged(frame: Frame) -> tuple[str, Mask]:
@@ -106,7 +114,7 @@ def one_sided(key: str, z: Floats) -> Floats:
 def first_look(painter: Painter, frame: Frame, config: AutoPaintConfig, run: Run) -> FirstLook:
     """Every voxel of the body judged inside cubes of every size of ``config.cells_mm``."""
     key, body = judged(frame)
-    distances, means = [], []
+    distances, means, doubt = [], [], np.zeros(body.shape, np.float32)
     for number, cell_mm in enumerate(config.cells_mm, 1):
         boards = _boards(body.shape, cell_mm, config.spacing_mm)
         require_cover(boards, body)
@@ -116,9 +124,10 @@ def first_look(painter: Painter, frame: Frame, config: AutoPaintConfig, run: Run
         for patch in painter.paint(frame, _modes(frame, boards), run, what):
             sums.add(patch, CHANNELS[key], depths[patch.hole][patch.slab.box])
         mean, log_scale = sums.means()
-        distances.append(np.where(body, _distance(key, frame, mean, log_scale), np.float32(0)))
+        distances.append(np.where(body, distance(key, frame, mean, log_scale), np.float32(0)))
         means.append(mean)
-    return FirstLook(key, np.stack(distances), np.stack(means))
+        doubt += doubt_of(key, sums, log_scale)
+    return FirstLook(key, np.stack(distances), np.stack(means), doubt / np.float32(len(means)))
 
 
 def repaint(
@@ -131,6 +140,7 @@ def repaint(
     key, body = judged(frame)
     z, mean = look.combined(norms.spreads)
     spread = float(np.mean(norms.spreads))
+    doubt = None if look.doubt is None else look.doubt / np.float32(spread)
     candidates = _candidates(key, z, norms, body, config)
     channels = all_channels(frame)
     hole = np.zeros_like(body)
@@ -139,20 +149,22 @@ def repaint(
         hole = dilated(candidates, config.grow_mm, frame.grid.spacing_mm) & frame.body
         if not hole.any():
             break
-        sums = _paint_over(painter, frame, hole, run, f"painting over candidates, round {number + 1}")
+        sums = paint_over(painter, frame, hole, run, f"painting over candidates, round {number + 1}")
         painted, log_scale = sums[key].means()
         known = hole & body & (sums[key].weight > 0)
         mean = np.where(known, painted, mean)
         for one, parts in sums.items():
             original = channels[CHANNELS[one]]
             healthy[one] = np.where(hole & (parts.weight > 0), parts.means()[0], original)
+        if doubt is not None:
+            doubt = np.where(known, np.maximum(doubt, doubt_of(key, sums[key], log_scale) / np.float32(spread)), doubt)
         if config.rounds == 0:
             break
-        z = np.where(known, _distance(key, frame, painted, log_scale) / np.float32(spread), z)
+        z = np.where(known, distance(key, frame, painted, log_scale) / np.float32(spread), z)
         before, candidates = candidates, _candidates(key, z, norms, body, config)
         if overlap(before, candidates) >= SETTLED:
             break
-    return Painting(key, z, mean, hole, healthy)
+    return Painting(key, z, mean, hole, healthy, doubt)
 
 
 def _candidates(key: str, z: Floats, norms: Norms, body: Mask, config: AutoPaintConfig) -> Mask:
@@ -160,7 +172,7 @@ def _candidates(key: str, z: Floats, norms: Norms, body: Mask, config: AutoPaint
     return without_small(marked, config.smallest_ml, config.spacing_mm**3 / 1000)
 
 
-def _paint_over(painter: Painter, frame: Frame, hole: Mask, run: Run, what: str) -> dict[str, Sums]:
+def paint_over(painter: Painter, frame: Frame, hole: Mask, run: Run, what: str) -> dict[str, Sums]:
     """The hole painted with the CT shown and with it hidden; the twin's CT comes of the latter."""
     nothing = np.zeros_like(hole)
     holes = [Hole(hole, hole)]
@@ -201,12 +213,18 @@ def _depth(board: Mask) -> Floats:
     return squared
 
 
-def _distance(key: str, frame: Frame, mean: Floats, log_scale: Floats) -> Floats:
+def distance(key: str, frame: Frame, mean: Floats, log_scale: Floats) -> Floats:
     """(z, y, x) predicted scales above the mean; of several channels the one that is furthest."""
     off = (frame.images[key] - mean) / np.maximum(np.exp(log_scale), np.float32(FLOOR[key]))
     furthest = np.take_along_axis(off, np.abs(off).argmax(axis=0)[None], axis=0)[0]
     clipped: Floats = np.clip(furthest, -FURTHEST, FURTHEST)
     return clipped
+
+
+def doubt_of(key: str, sums: Sums, log_scale: Floats) -> Floats:
+    """(z, y, x) how far what was painted differs, in predicted scales; of several channels the furthest."""
+    doubt: Floats = (sums.spread() / np.maximum(np.exp(log_scale), np.float32(FLOOR[key]))).max(axis=0)
+    return doubt
 
 
 def _count(key: str) -> int:

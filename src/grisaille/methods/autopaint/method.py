@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from grisaille.core.anomaly import AnomalyMap
+from grisaille.core.arrays import require_shape
 from grisaille.core.calibration import Calibration, CalibrationSource, Per
 from grisaille.core.config import Config
 from grisaille.core.errors import ConfigError, InputError, UnsuitableVolume
@@ -23,8 +24,10 @@ from grisaille.core.result import WeightsUsed
 from grisaille.core.run import Run
 from grisaille.core.study import Case, Study
 from grisaille.imaging.findings import label_above
-from grisaille.methods.autopaint.candidates import Outline, mark
+from grisaille.methods.autopaint.again import hole_of, paint_again, painted_before, repainted
+from grisaille.methods.autopaint.candidates import Mask, Outline, mark
 from grisaille.methods.autopaint.config import AutoPaintConfig, Preset
+from grisaille.methods.autopaint.figures import figures
 from grisaille.methods.autopaint.frame import Frame
 from grisaille.methods.autopaint.frame_cache import FrameCache
 from grisaille.methods.autopaint.loop import first_look, repaint
@@ -33,7 +36,7 @@ from grisaille.methods.autopaint.norms import Norms
 from grisaille.methods.autopaint.painting import CHANNELS, Painter
 from grisaille.methods.autopaint.published import promise as published
 from grisaille.methods.autopaint.state import read_state, write_state
-from grisaille.methods.autopaint.twin import anomaly_map, residual_of
+from grisaille.methods.autopaint.twin import PAINTED, anomaly_map, residual_of
 from grisaille.weights.bundle import Bundle
 from grisaille.weights.store import WeightsFile
 
@@ -155,11 +158,44 @@ class AutoPaint:
         promise = self._promise(key, run)
         if self.config.preset is Preset.PUBLISHED:
             return published.scored(painter, used, self.config, promise, run)
-        norms = self.norms.get(key) or Norms.unmeasured(len(self.config.cells_mm))
+        norms = self._norms(key)
         frame = Frame.of(used, self.config)
         look = first_look(painter, frame, self.config, run)
         painting = repaint(painter, frame, look, norms, self.config, run)
-        return anomaly_map(used, frame, painting, self.config, promise)
+        anomaly = anomaly_map(used, frame, painting, self.config, promise)
+        return replace(anomaly, measures=figures(anomaly, self.norms.get(key)))
+
+    def repaint(self, study: Study, anomaly: AnomalyMap, region: Mask, run: Run) -> AnomalyMap:
+        """A result with ``region``, and ``grow_mm`` around it, painted over once more, whether it was before or not.
+
+        Twin, z, residual and scores change there; outside, every bit stays. What was painted over
+        elsewhere stays hidden from the network, and only the slabs that meet the region are painted.
+
+        Parameters
+        ----------
+        study, anomaly
+            As ``score`` was given the one and gave the other.
+        region
+            (z, y, x) bool on the grid of ``anomaly``.
+
+        Raises
+        ------
+        InputError
+            If the result is not of this method, or the region holds nothing of the body.
+        ShapeError
+            If the region is of another shape.
+        """
+        painter = self._painter()
+        used = self._known(study)
+        if PAINTED not in anomaly.extras or anomaly.grid != used.reference:
+            raise InputError("the result was not made by AutoPaint on this study; run it on the study first")
+        require_shape(region, anomaly.grid.shape, "the region to paint over")
+        frame = Frame.of(used, self.config)
+        run.check_cancelled()
+        hole = hole_of(region, anomaly.grid, frame, self.config.grow_mm)
+        norms = self._norms(named(tuple(used.volumes)))
+        painting = paint_again(painter, frame, hole, painted_before(anomaly, frame), norms, run)
+        return repainted(anomaly, used, frame, hole, painting, self.config)
 
     def label(self, anomaly: AnomalyMap, false_positives: float, per: Per) -> Labels:
         """Two thresholds and the outline on the residual; a share of the body is cut from the scores alone."""
@@ -221,6 +257,9 @@ class AutoPaint:
         if measured != wanted:
             run.note("the promise was measured with other settings of rounds, outline or smallest finding")
         return self.calibrations.get(key, Calibration.none())
+
+    def _norms(self, key: str) -> Norms:
+        return self.norms.get(key) or Norms.unmeasured(len(self.config.cells_mm))
 
     def _known(self, study: Study) -> Study:
         """The volumes of modalities that were learned."""

@@ -105,28 +105,38 @@ class Painter:
 
 @dataclass(eq=False)
 class Sums:
-    """Weighted sums of patches that overlap: ``weight`` (z, y, x), ``mean`` and ``log_scale`` (c, z, y, x)."""
+    """Weighted sums of patches that overlap: ``weight`` (z, y, x); mean, its square and log scale (c, z, y, x)."""
 
     weight: Floats
     mean: Floats
+    square: Floats
     log_scale: Floats
 
     @classmethod
     def empty(cls, channels: int, shape: tuple[int, int, int]) -> Self:
         """Nothing painted yet."""
-        return cls(np.zeros(shape, np.float32), *(np.zeros((channels, *shape), np.float32) for _ in range(2)))
+        return cls(np.zeros(shape, np.float32), *(np.zeros((channels, *shape), np.float32) for _ in range(3)))
 
     def add(self, patch: Patch, channels: slice, weight: Floats) -> None:
         """Add the channels of a patch where ``weight`` (z, y, x of the slab) is above 0."""
         weight = weight * patch.slab.share
         self.weight[patch.slab.box] += weight
-        self.mean[:, *patch.slab.box] += weight * patch.mean[channels]
+        weighted = weight * patch.mean[channels]
+        self.mean[:, *patch.slab.box] += weighted
+        self.square[:, *patch.slab.box] += weighted * patch.mean[channels]
         self.log_scale[:, *patch.slab.box] += weight * patch.log_scale[channels]
 
     def means(self) -> tuple[Floats, Floats]:
         """``mean`` and ``log_scale`` of all that was added; 0 where nothing was."""
         weight = np.maximum(self.weight, np.float32(1e-12))
         return np.divide(self.mean, weight), np.divide(self.log_scale, weight)
+
+    def spread(self) -> Floats:
+        """(c, z, y, x) standard deviation of the means that were added: of phases, modes and slabs alike."""
+        weight = np.maximum(self.weight, np.float32(1e-12))
+        variance = np.divide(self.square, weight)
+        variance -= np.square(np.divide(self.mean, weight))
+        return np.sqrt(np.maximum(variance, 0, out=variance), out=variance)
 
 
 def slabs(body: Mask, depth: int, spacing_mm: float) -> tuple[Slab, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,9 @@ from grisaille.methods.autopaint.painting import Floats
 Z, RESIDUAL, PAINTED = "z", "residual", "painted"
 """Keys among the extras: signed distance from healthy; value less the healthy one; what the twin changes."""
 
+DOUBT, CONFIDENCE = "doubt", "confidence"
+"""Keys among the extras, float16: how far what was painted differs, in healthy spreads; ``confidence``."""
+
 
 def anomaly_map(
     study: Study, frame: Frame, painting: Painting, config: AutoPaintConfig, calibration: Calibration
@@ -35,7 +39,7 @@ def anomaly_map(
     z = np.where(body, frame.to_volume(painting.z, grid), np.float32(0))
     scores = np.logaddexp(np.float32(0), one_sided(painting.key, z), dtype=np.float32)
     scores[~body] = 0
-    residual = _change(painting.key, painting.mean, frame.images[painting.key], config)
+    residual = change(painting.key, painting.mean, frame.images[painting.key], config)
     unit = Unit.SUVBW if painting.key == "pet" else Unit.HU
     extras = {
         Z: Volume(z, grid, name=Z),
@@ -45,9 +49,24 @@ def anomaly_map(
         PAINTED: Volume(frame.to_volume(painting.hole, grid) > 0, grid, name=PAINTED),
         BODY: Volume(body, grid, name=BODY),
     }
+    if painting.doubt is not None:
+        doubt = frame.to_volume(painting.doubt, grid).astype(np.float16)
+        extras[DOUBT] = Volume(doubt, grid, name=DOUBT)
+        extras[CONFIDENCE] = Volume(confidence(z, doubt), grid, name=CONFIDENCE)
     slices = SliceScores(Axis.AXIAL, slice_scores(scores, grid, Axis.AXIAL))
     twin = healthy_twin(study, frame, painting, config)
     return AnomalyMap(scores, slices, grid, calibration, twin, extras, study.main.source)
+
+
+def confidence(z: Floats, doubt: npt.NDArray[np.floating]) -> npt.NDArray[np.float16]:
+    """How steady a difference is: |z| as a share of itself and of how far what was painted differs.
+
+    1 where every phase and mode painted the same, 0.5 where they differ by as much as the patient
+    does from them. No probability: ``healthy_tail`` tells how rare a score is among the healthy.
+    """
+    apart = np.abs(z)
+    share = apart / np.maximum(apart + doubt, np.float32(1e-6))
+    return np.asarray(share, dtype=np.float16)
 
 
 def healthy_twin(study: Study, frame: Frame, painting: Painting, config: AutoPaintConfig) -> Study:
@@ -58,14 +77,15 @@ def healthy_twin(study: Study, frame: Frame, painting: Painting, config: AutoPai
     """
     volumes: dict[str, Volume] = {}
     for key, volume in study.volumes.items():
-        healthy = _change(key, frame.images[key], painting.healthy[key], config)
-        change = frame.to_volume(np.where(painting.hole, healthy, np.float32(0)), volume)
-        changed = (frame.to_volume(painting.hole, volume) > 0) & (change != 0)
-        volumes[key] = volume.with_voxels(_added(volume, change, changed))
+        healthy = change(key, frame.images[key], painting.healthy[key], config)
+        added = frame.to_volume(np.where(painting.hole, healthy, np.float32(0)), volume)
+        changed = (frame.to_volume(painting.hole, volume) > 0) & (added != 0)
+        values = volume.voxels[changed].astype(np.float64) + added[changed]
+        volumes[key] = volume.with_voxels(with_values(volume.voxels, changed, values, volume.unit))
     return Study(volumes, study.patient)
 
 
-def _change(
+def change(
     key: str, before: npt.NDArray[np.generic], after: npt.NDArray[np.generic], config: AutoPaintConfig
 ) -> Floats:
     """(z, y, x) in SUV or HU, of channels (c, z, y, x)."""
@@ -74,16 +94,18 @@ def _change(
     return ct_change_to_hu(before, after, config.windows)
 
 
-def _added(volume: Volume, change: Floats, where: npt.NDArray[np.bool_]) -> npt.NDArray[np.generic]:
-    voxels = np.array(volume.voxels)
-    values = voxels[where].astype(np.float64) + change[where]
-    if volume.unit is Unit.SUVBW:
+def with_values(
+    voxels: npt.NDArray[Any], where: npt.NDArray[np.bool_], values: npt.NDArray[Any], unit: Unit
+) -> npt.NDArray[Any]:
+    """A copy of ``voxels`` with other values ``where`` (z, y, x): no SUV below 0, whole numbers kept in their range."""
+    changed = np.array(voxels)
+    if unit is Unit.SUVBW:
         values = np.maximum(values, 0)
     if voxels.dtype.kind in "iu":
         ends = np.iinfo(voxels.dtype)
         values = np.clip(np.rint(values), ends.min, ends.max)
-    voxels[where] = values
-    return voxels
+    changed[where] = values
+    return changed
 
 
 def residual_of(extras: Mapping[str, Volume]) -> Floats:
