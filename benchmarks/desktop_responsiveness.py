@@ -263,14 +263,15 @@ def whole_body(viewer: Any, panel: Any) -> list[Figure]:
     """The slider on the real whole-body PET, where it is; else on one of the same grid with round lesions."""
     from grisaille.core.volume import Modality
     from grisaille.desktop import layers
+    from grisaille.desktop.repaint_bar import Source
     from grisaille.desktop.review import review_of
     from grisaille.io.study import read_study
 
     viewer.layers.clear()
     if not REAL_PET.is_dir():
-        result, study = _drawn_whole_body(review_of(viewer).result, review_of(viewer).method)
+        result, study = _drawn_whole_body(review_of(viewer).result, review_of(viewer).source.method)
         layers.add_study(viewer, study)
-        review_of(viewer).show_result(result, study, review_of(viewer).method)
+        review_of(viewer).show_result(result, Source(study, review_of(viewer).source.method))
     else:
         study = read_study(REAL_PET)
         layers.add_study(viewer, study)

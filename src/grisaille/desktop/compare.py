@@ -1,4 +1,4 @@
-"""Patient and healthy twin, before and after: by turns, or side by side along a line that is wiped across."""
+"""Patient and healthy twin: by turns, faded into each other, or side by side along a line wiped across."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from grisaille.desktop.keys import Key
 from grisaille.desktop.layers import SCORES_OF, SHOWN, WIPE_OF
 from grisaille.desktop.twin import Pair, pairs_in
 from grisaille.desktop.views import is_visible, set_visible
-from grisaille.desktop.wipe import Wiped
+from grisaille.desktop.wipe import Mixed, Wiped
 
 SIGHT_OVERLAY = "grisaille_sight"
 """Name among the canvas overlays of the text that says when not all in sight is the patient."""
@@ -29,17 +29,23 @@ class Sight(StrEnum):
 
     PATIENT = "Patient"
     TWIN = "Healthy twin"
+    FADE = "Fade"
     WIPE = "Wipe"
 
+
+_JOINED = {Sight.FADE: Mixed, Sight.WIPE: Wiped}
+"""In what the twin's layers draw patient and twin together."""
 
 _TIPS = {
     Sight.PATIENT: "As measured",
     Sight.TWIN: f"Painted healthy; {Key.TWIN.shown} goes to and fro",
+    Sight.FADE: "Healthy twin over the patient; the slider is its opacity",
     Sight.WIPE: f"Patient left of a line, healthy twin right of it; drag the slider ({Key.WIPE.shown})",
 }
 _SAID = {
     Sight.PATIENT: "",
     Sight.TWIN: "HEALTHY TWIN\npainted for the candidates\nof the run, not measured",
+    Sight.FADE: "HEALTHY TWIN over the patient\n{share:.0f} % of it, painted, not measured",
     Sight.WIPE: "left: patient\nright: HEALTHY TWIN\npainted, not measured",
 }
 
@@ -47,7 +53,7 @@ _SAID = {
 class CompareBar(QWidget):
     """Compares the patient with the healthy twin; hidden as long as there is none.
 
-    Only what is shown changes: which layers are visible, and, during a wipe, what the twin's draw.
+    Only what is shown changes: which layers are visible, and, in a fade or a wipe, what the twin's draw.
     """
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
@@ -56,14 +62,13 @@ class CompareBar(QWidget):
         self._sight = Sight.PATIENT
         self._turned: tuple[Pair, ...] = ()
         self._uncovered: tuple[Any, ...] = ()
-        self._wiped: tuple[Pair, ...] = ()
+        self._joined: tuple[Pair, ...] = ()
+        self._places = dict.fromkeys(_JOINED, _STEPS // 2)
         self._line: Any = None
         self.buttons = {sight: self._button(sight) for sight in Sight}
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, _STEPS)
         self.slider.setValue(_STEPS // 2)
-        self.slider.setToolTip(_TIPS[Sight.WIPE])
-        self.slider.setAccessibleName("Place of the wipe")
         self.choice = QComboBox()
         self.choice.setToolTip("Which volumes are compared")
         group = QButtonGroup(self)
@@ -98,11 +103,11 @@ class CompareBar(QWidget):
         self.show_sight(Sight.PATIENT if self._sight is Sight.WIPE else Sight.WIPE)
 
     def show_sight(self, sight: Sight) -> None:
-        """Show the chosen volumes this way, others as the patient's; a wipe is for slices only."""
+        """Show the chosen volumes this way, others as the patient's; fade and wipe are for slices only."""
         is_flat = self._viewer.dims.ndisplay == 2
-        chosen = () if sight is Sight.PATIENT or (sight is Sight.WIPE and not is_flat) else self._chosen()
+        chosen = () if sight is Sight.PATIENT or (sight in _JOINED and not is_flat) else self._chosen()
         self._sight = sight if chosen else Sight.PATIENT
-        self._wipe(chosen if sight is Sight.WIPE else ())
+        self._join(chosen if sight in _JOINED else ())
         for pair in dict.fromkeys((*self._turned, *chosen)):
             set_visible(pair.twin, pair in chosen)
             set_visible(pair.patient, pair not in chosen)
@@ -112,14 +117,20 @@ class CompareBar(QWidget):
         self._say()
 
     def aim(self) -> None:
-        """Cut where the slider stands, across the picture as it is turned."""
-        if not self._wiped:
+        """Mix as the slider says, or cut where it stands, across the picture as it is turned."""
+        if not self._joined:
+            return
+        if self._sight is Sight.FADE:
+            for layer in (pair.twin for pair in self._joined):
+                layer.data.share = self.slider.value() / _STEPS
+                layer.refresh(extent=False, thumbnail=False, highlight=False)
+            self._say()
             return
         axis = self._axes(-1)
-        ends = np.stack([pair.patient.extent.world[:, axis] for pair in self._wiped])
+        ends = np.stack([pair.patient.extent.world[:, axis] for pair in self._joined])
         low, high = float(ends.min()), float(ends.max())
         place = low + self.slider.value() / _STEPS * (high - low)
-        for layer in (pair.twin for pair in self._wiped):
+        for layer in (pair.twin for pair in self._joined):
             # Voxels belong to the side that their centres lie on.
             index = (place - layer.translate[axis]) / layer.scale[axis]
             is_reversed = bool(layer.scale[axis] < 0)
@@ -148,19 +159,24 @@ class CompareBar(QWidget):
         key = self.choice.currentData()
         return tuple(pair for pair in pairs_in(self._viewer) if key in (None, pair.volume.modality.key))
 
-    def _wipe(self, pairs: tuple[Pair, ...]) -> None:
-        """Let the layers of these twins draw a part of the patient too, those of the others the twin alone."""
-        for pair in self._wiped:
+    def _join(self, pairs: tuple[Pair, ...]) -> None:
+        """Let the layers of these twins draw the patient too, those of the others the twin alone."""
+        for pair in self._joined:
             if pair not in pairs:
                 pair.twin.metadata.pop(WIPE_OF)
                 pair.twin.data = pair.twin.metadata[SHOWN].voxels
         for pair in pairs:
-            if pair not in self._wiped:
+            if not isinstance(pair.twin.data, _JOINED[self._sight]):
                 pair.twin.metadata[WIPE_OF] = (pair.patient, pair.twin)
-                pair.twin.data = Wiped(pair.patient.data, pair.twin.data)
-        self._wiped = pairs
+                pair.twin.data = _JOINED[self._sight](pair.patient.data, pair.twin.metadata[SHOWN].voxels)
+        self._joined = pairs
         if self._line is not None and self._line in self._viewer.layers:
-            set_visible(self._line, bool(pairs))
+            set_visible(self._line, bool(pairs) and self._sight is Sight.WIPE)
+        self.slider.blockSignals(True)
+        self.slider.setValue(self._places[self._sight if pairs else Sight.WIPE])
+        self.slider.blockSignals(False)
+        self.slider.setToolTip(_TIPS[self._sight if pairs else Sight.WIPE])
+        self.slider.setAccessibleName("Opacity of the twin" if self._sight is Sight.FADE else "Place of the wipe")
         self.aim()
 
     def _draw_line(self, axis: int, place: float) -> None:
@@ -170,7 +186,7 @@ class CompareBar(QWidget):
         """
         from napari.layers import Vectors
 
-        volume = self._wiped[-1].twin
+        volume = self._joined[-1].twin
         along, through = self._axes(-2), ({0, 1, 2} - {axis, self._axes(-2)}).pop()
         lines = np.zeros((volume.data.shape[through], 2, 3), np.float32)
         lines[:, 0, through] = np.arange(len(lines))
@@ -224,15 +240,17 @@ class CompareBar(QWidget):
             self.show_sight(Sight.PATIENT)
 
     def _on_slider(self, value: int) -> None:
-        if self._sight is not Sight.WIPE:
-            self.show_sight(Sight.WIPE)
+        sight = self._sight if self._sight in _JOINED else Sight.WIPE
+        self._places[sight] = value
+        if self._sight is not sight:
+            self.show_sight(sight)
         self._soon.start()
 
     def _on_turned(self, event: Any = None) -> None:
         is_flat = self._viewer.dims.ndisplay == 2
-        for widget in (self.slider, self.buttons[Sight.WIPE]):
+        for widget in (self.slider, *(self.buttons[sight] for sight in _JOINED)):
             widget.setEnabled(is_flat)
-        if self._sight is Sight.WIPE and not is_flat:
+        if self._sight in _JOINED and not is_flat:
             self.show_sight(Sight.PATIENT)
         self._soon.start()
 
@@ -242,5 +260,6 @@ class CompareBar(QWidget):
         overlays = self._viewer.canvas.overlays
         if SIGHT_OVERLAY not in overlays:
             overlays[SIGHT_OVERLAY] = TextOverlay(position="bottom_right", font_size=11)
-        overlays[SIGHT_OVERLAY].text = _SAID[self._sight]
+        share = 100 * self.slider.value() / _STEPS
+        overlays[SIGHT_OVERLAY].text = _SAID[self._sight].format(share=share)
         overlays[SIGHT_OVERLAY].visible = self._sight is not Sight.PATIENT

@@ -12,6 +12,7 @@ from grisaille.core.anomaly import AnomalyMap
 from grisaille.core.errors import GrisailleError
 from grisaille.core.finding import Finding
 from grisaille.core.labels import Labels
+from grisaille.core.measure import Measure
 from grisaille.core.run import Run
 from grisaille.core.study import Study
 from grisaille.desktop import layers
@@ -78,6 +79,7 @@ class LabelWatch(QObject):
         self.findings: tuple[Finding, ...] = ()
         self.labels = labels
         self._made = labels
+        self._since = labels
         self._autosave = autosave
         self._study = study
         self._anomaly = anomaly
@@ -96,6 +98,11 @@ class LabelWatch(QObject):
         return bool(self.layer.metadata.get(USERS, False))
 
     @property
+    def measures(self) -> tuple[Measure, ...]:
+        """What the method tells of the findings besides what all methods do."""
+        return () if self._anomaly is None else self._anomaly.measures
+
+    @property
     def is_automatic(self) -> bool:
         """Whether the measures follow by themselves."""
         return bool(self.layer.data.size <= AUTOMATIC_VOXELS)
@@ -105,9 +112,27 @@ class LabelWatch(QObject):
         data, arguments = layers.labels_arguments(labels, self.layer.name)
         self.layer.data = data
         self.layer.metadata.update(arguments["metadata"])
-        self.labels = self._made = labels
+        self.labels = self._made = self._since = labels
         self._anomaly = anomaly
         self._is_outdated = self._job is not None
+
+    def judges(self, anomaly: AnomalyMap) -> bool:
+        """Whether the labels are measured on this map."""
+        return self._anomaly is anomaly
+
+    def rejudge(self, anomaly: AnomalyMap) -> None:
+        """Measure the labels, which stay as they are, on another map."""
+        self._anomaly = anomaly
+        self.remeasure()
+
+    def strokes(self) -> tuple[Labels, Labels]:
+        """The labels as they are painted now, and as they were when strokes began to count."""
+        self._is_read()
+        return self.labels, self._since
+
+    def rebase(self, labels: Labels) -> None:
+        """Count the strokes since ``labels``."""
+        self._since = labels
 
     def tell(self, findings: tuple[Finding, ...]) -> None:
         """These are the findings of the labels as they are."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt, QTimer, Signal
@@ -11,6 +12,7 @@ from qtpy.QtGui import QColor, QGuiApplication, QKeySequence
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from grisaille.core.finding import Finding
+from grisaille.core.measure import Measure
 
 _ITEM_ROLES = Qt.ItemDataRole
 
@@ -33,7 +35,7 @@ def _place(letters: str) -> Callable[[Any], str]:
     return lambda mm: f"{letters[mm < 0]} {abs(mm):.0f}"
 
 
-_COLUMNS = (
+_MEASURED = (
     _Column("#", "Number of the finding; its colour is that of its label", lambda one: one.id, str),
     _Column("Score", "Highest anomaly score in the finding", lambda one: one.score, _figures(2)),
     _Column("SUVmax", "Highest SUVbw (g/ml)", lambda one: one.suv_max, _figures(2)),
@@ -42,6 +44,10 @@ _COLUMNS = (
     _Column("Volume ml", "Volume in millilitres", lambda one: one.volume_ml, _figures(2)),
     _Column("TLG", "Total lesion glycolysis: SUVmean x volume in ml", lambda one: one.tlg, _figures(1)),
     _Column("HU", "Mean CT number in Hounsfield units", lambda one: one.hu_mean, _figures(0)),
+)
+"""What every method's findings have; the method's own measures follow."""
+
+_PLACED = (
     _Column("Long mm", "Longest diameter in an axial slice", lambda one: one.long_axis_mm, _figures(1)),
     _Column("Short mm", "Longest diameter at right angles to it", lambda one: one.short_axis_mm, _figures(1)),
     _Column("L/R mm", "Centre, left or right of the scanner's origin", lambda one: one.centroid_l_mm, _place("LR")),
@@ -57,6 +63,15 @@ _COLUMNS = (
 )
 
 
+def _columns(measures: Sequence[Measure]) -> tuple[_Column, ...]:
+    own = [_Column(one.title, one.help, partial(_extra, one.name), one.write) for one in measures]
+    return (*_MEASURED, *own, *_PLACED)
+
+
+def _extra(name: str, finding: Finding) -> float | None:
+    return finding.extra.get(name)
+
+
 class FindingsModel(QAbstractTableModel):
     """Findings as rows; ``colours`` by label number."""
 
@@ -64,15 +79,19 @@ class FindingsModel(QAbstractTableModel):
         super().__init__(parent)
         self._findings: tuple[Finding, ...] = ()
         self._colours: Mapping[int, QColor] = {}
+        self._columns = _columns(())
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """The rows."""
         return self._findings
 
-    def set_findings(self, findings: Sequence[Finding], colours: Mapping[int, QColor]) -> None:
-        """Show these rows."""
+    def set_findings(
+        self, findings: Sequence[Finding], colours: Mapping[int, QColor], measures: Sequence[Measure] = ()
+    ) -> None:
+        """Show these rows, with a column for each of the method's own ``measures``."""
         self.beginResetModel()
+        self._columns = _columns(measures)
         self._findings = tuple(findings)
         self._colours = colours
         self.endResetModel()
@@ -81,18 +100,18 @@ class FindingsModel(QAbstractTableModel):
         return 0 if parent is not None and parent.isValid() else len(self._findings)
 
     def columnCount(self, parent: QModelIndex | None = None) -> int:
-        return 0 if parent is not None and parent.isValid() else len(_COLUMNS)
+        return 0 if parent is not None and parent.isValid() else len(self._columns)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = _ITEM_ROLES.DisplayRole) -> Any:
         if orientation == Qt.Orientation.Horizontal:
             if role == _ITEM_ROLES.DisplayRole:
-                return _COLUMNS[section].title
+                return self._columns[section].title
             if role == _ITEM_ROLES.ToolTipRole:
-                return _COLUMNS[section].help
+                return self._columns[section].help
         return None
 
     def data(self, index: QModelIndex, role: int = _ITEM_ROLES.DisplayRole) -> Any:
-        finding, column = self._findings[index.row()], _COLUMNS[index.column()]
+        finding, column = self._findings[index.row()], self._columns[index.column()]
         if role == _ITEM_ROLES.DisplayRole:
             return column.write(column.value(finding))
         if role == _ITEM_ROLES.UserRole:
@@ -148,11 +167,13 @@ class FindingsTable(QTableView):
         """The findings shown, in the order found."""
         return self._model.findings
 
-    def set_findings(self, findings: Sequence[Finding], colours: Mapping[int, QColor]) -> None:
-        """Show these; the row of the same finding stays the current one."""
+    def set_findings(
+        self, findings: Sequence[Finding], colours: Mapping[int, QColor], measures: Sequence[Measure] = ()
+    ) -> None:
+        """Show these, with the method's own ``measures``; the row of the same finding stays the current one."""
         chosen = self.current
         self._is_quiet = True
-        self._model.set_findings(findings, colours)
+        self._model.set_findings(findings, colours, measures)
         for row, finding in enumerate(findings):
             if chosen is not None and finding.id == chosen.id:
                 self.selectRow(self._sorted.mapFromSource(self._model.index(row, 0)).row())
@@ -176,8 +197,10 @@ class FindingsTable(QTableView):
         """Put the selected rows, or all, on the clipboard with their headings."""
         picked = sorted(index.row() for index in self.selectionModel().selectedRows())
         rows = picked or range(self._sorted.rowCount())
-        lines = [[column.title for column in _COLUMNS]]
-        lines += [[str(self._sorted.index(row, at).data()) for at in range(len(_COLUMNS))] for row in rows]
+        columns = range(self._sorted.columnCount())
+        across = Qt.Orientation.Horizontal
+        lines = [[str(self._sorted.headerData(at, across)) for at in columns]]
+        lines += [[str(self._sorted.index(row, at).data()) for at in columns] for row in rows]
         QGuiApplication.clipboard().setText("\n".join("\t".join(line) for line in lines))
 
     def keyPressEvent(self, event: Any) -> None:

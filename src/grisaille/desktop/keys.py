@@ -16,6 +16,8 @@ class Key(StrEnum):
     PREVIOUS_FINDING = "P"
     TWIN = "H"
     WIPE = "W"
+    REPAINT = "B"
+    UNDO_REPAINT = "Z"
 
     @property
     def shown(self) -> str:

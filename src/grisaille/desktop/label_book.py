@@ -11,6 +11,7 @@ from grisaille.core.study import Study
 from grisaille.desktop import layers
 from grisaille.desktop.autosave import Autosave, Leftover
 from grisaille.desktop.editing import USERS, LabelWatch, watch_of
+from grisaille.desktop.repaint_bar import Step
 
 
 class LabelBook(QObject):
@@ -64,6 +65,17 @@ class LabelBook(QObject):
         Their findings are measured beside the GUI thread.
         """
         self._put(result).remeasure()
+
+    def rejudge(self, step: Step) -> None:
+        """The scores changed: all layers measured on them are measured again, their labels stay."""
+        for watch in self._watches:
+            if watch.judges(step.before):
+                watch.layer.metadata[layers.PROVENANCE] = step.result.provenance
+                watch.rejudge(step.result.anomaly)
+        if self._shown is not None and self._shown.anomaly in self._viewer.layers and self._study is not None:
+            data, arguments = layers.anomaly_arguments(step.result, self._study)
+            self._shown.anomaly.data = data
+            self._shown.anomaly.metadata.update(arguments["metadata"])
 
     def adopt(self, leftover: Leftover, study: Study | None) -> None:
         """Show labels that a crash left behind; they stay the user's, and are measured where there is a study.

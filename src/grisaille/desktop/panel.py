@@ -23,7 +23,8 @@ from grisaille.desktop.job import Job, Outcome
 from grisaille.desktop.keys import Key, bind, unbind
 from grisaille.desktop.maker import Maker, Model
 from grisaille.desktop.panel_face import PanelFace
-from grisaille.desktop.review import DOCK, Review, review_of
+from grisaille.desktop.repaint_bar import Source
+from grisaille.desktop.review import docked_review, review_of
 from grisaille.desktop.settings import preferences
 from grisaille.methods.base import Method
 
@@ -67,6 +68,8 @@ class MethodPanel(Docked):
                 Key.PREVIOUS_FINDING: lambda: review_of(self._viewer).table.step(-1),
                 Key.TWIN: lambda: review_of(self._viewer).compare.toggle(),
                 Key.WIPE: lambda: review_of(self._viewer).compare.toggle_wipe(),
+                Key.REPAINT: lambda: review_of(self._viewer).repaint(),
+                Key.UNDO_REPAINT: lambda: review_of(self._viewer).repainting.undo(),
             },
         )
 
@@ -114,10 +117,12 @@ class MethodPanel(Docked):
         self._start(job, detect, self._on_run)
 
     def cancel(self) -> None:
-        """Ask what runs to stop."""
+        """Ask what runs to stop, a repaint too."""
         if self._job is not None:
             self.face.status.say("Stopping…")
             self._job.cancel()
+        elif (review := docked_review(self._viewer)) is not None:
+            review.repainting.cancel()
 
     def ask_for_fit(self) -> None:
         """Ask for healthy studies, then fit on them."""
@@ -151,7 +156,12 @@ class MethodPanel(Docked):
         busy = next((one for one in {self, *panels} if one.is_running), None)
         if busy is not None:
             self.face.status.say(f"{busy._maker.title} is running: wait until it is done, or cancel it first.")
-        return busy is not None
+            return True
+        review = docked_review(self._viewer)
+        if review is not None and review.repainting.is_running:
+            self.face.status.say("A region is being painted over again: wait until it is done, or cancel it first.")
+            return True
+        return False
 
     def _require_model(self) -> Model:
         """The chosen model, and the packages that it computes with."""
@@ -173,12 +183,12 @@ class MethodPanel(Docked):
         return Study.of(*(layers.volume_from(layer) for layer in chosen))
 
     def _asked(self) -> Asked:
-        review = self._viewer.window.dock_widgets.get(DOCK)
-        is_shown = isinstance(review, Review) and review.result is not None
-        return review.threshold.value if is_shown else Asked(1.0, Per.SCAN)
+        review = docked_review(self._viewer)
+        return Asked(1.0, Per.SCAN) if review is None or review.result is None else review.threshold.value
 
     def _new_job(self, title: str) -> Job:
         run = Run(device=self.face.device.currentText(), threads=preferences().threads)
+        self._settings = run
         return Job(run, title, self._maker.engine)
 
     def _start(self, job: Job, work: Callable[[Run], Any], then: Callable[[Outcome], None]) -> None:
@@ -208,7 +218,7 @@ class MethodPanel(Docked):
 
     def _on_run(self, outcome: Outcome) -> None:
         result, study, method = outcome.value
-        review_of(self._viewer).show_result(result, study, method)
+        review_of(self._viewer).show_result(result, Source(study, method, self._settings))
         self._has_result = True
         count = len(result.findings)
         found = f"{count} finding{'' if count == 1 else 's'}"

@@ -21,7 +21,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from grisaille.core.calibration import CalibrationSource, Per
 from grisaille.core.errors import GrisailleError
 from grisaille.core.finding import Finding
 from grisaille.core.result import Result
@@ -33,12 +32,12 @@ from grisaille.desktop.findings_table import FindingsTable
 from grisaille.desktop.ink import ink
 from grisaille.desktop.label_book import LabelBook
 from grisaille.desktop.layers import PROVENANCE
+from grisaille.desktop.repaint_bar import RepaintBar, Source, Step
 from grisaille.desktop.slice_strip import Curve, SliceStrip, Span
 from grisaille.desktop.slices import SliceWalk, slice_peaks
-from grisaille.desktop.threshold import Relabeller, ThresholdControl
+from grisaille.desktop.threshold import Relabeller, ThresholdControl, cut_of
 from grisaille.desktop.twin import show_twin
 from grisaille.desktop.world import go_to
-from grisaille.methods.base import Method
 
 DOCK = "Findings"
 """The name of the dock that a review stands in."""
@@ -51,7 +50,7 @@ class Review(Docked):
         super().__init__(parent)
         self._viewer = viewer
         self._result: Result | None = None
-        self._method: Method | None = None
+        self._source: Source | None = None
         self._walk: SliceWalk | None = None
         self._peaks: npt.NDArray[np.float32] | None = None
         self._book = LabelBook(viewer)
@@ -60,6 +59,7 @@ class Review(Docked):
         self.strip = SliceStrip(ink(viewer.theme))
         self.table = FindingsTable()
         self.compare = CompareBar(viewer)
+        self.repainting = RepaintBar()
         self._lay_out()
         self._wire()
         self._show_findings()
@@ -87,6 +87,7 @@ class Review(Docked):
         rows.setContentsMargins(6, 4, 6, 4)
         rows.addLayout(heading)
         rows.addWidget(self.table, 1)
+        rows.addWidget(self.repainting)
         rows.addWidget(self.compare)
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.addWidget(left)
@@ -119,6 +120,8 @@ class Review(Docked):
         self.copy.clicked.connect(self.table.copy)
         self.save.clicked.connect(self._on_save)
         self.measure.clicked.connect(self._on_measure)
+        self.repainting.wanted.connect(self.repaint)
+        self.repainting.changed.connect(self._on_repainted)
 
     # What others ask ----------------------------------------------------------------------------
 
@@ -128,36 +131,41 @@ class Review(Docked):
         return self._result
 
     @property
-    def method(self) -> Method | None:
-        """The method that made it."""
-        return self._method
+    def source(self) -> Source | None:
+        """What the result came of."""
+        return self._source
 
     @property
     def labels_layer(self) -> Any:
         """The labels layer whose findings the table shows, or None."""
         return self._book.current.layer if self._book.current is not None else None
 
-    def show_result(self, result: Result, study: Study, method: Method) -> None:
+    def show_result(self, result: Result, source: Source) -> None:
         """Show a new result; the layers of the last one on this study go, unless they were painted on."""
-        from grisaille.flows.detect import relabel
-
-        self._result, self._method = result, method
+        self._result, self._source = result, source
         self._walk = SliceWalk.along(result.anomaly.grid, result.anomaly.slice_scores.axis)
         self._peaks = slice_peaks(result.anomaly)
-        self.threshold.set_calibration(result.anomaly.calibration, result.provenance.asked)
+        is_painted = result.anomaly.healthy is not None
+        self.threshold.set_calibration(result.anomaly.calibration, result.provenance.asked, is_painted=is_painted)
         self.compare.show_sight(Sight.PATIENT)
-        show_twin(self._viewer, result, study)
-        self._book.open(result, study)
-        self._relabeller.set_source(
-            lambda asked: relabel(result, study, method, asked.amount, asked.per, measured=False),
-            result.anomaly.scores.size,
-        )
+        show_twin(self._viewer, result, source.study)
+        self._book.open(result, source.study)
+        self._relabel_from(result)
+        self.repainting.open(result, source)
         if result.findings:
             self._on_finding_picked(result.findings[0])
 
     def adopt(self, leftover: Leftover, study: Study | None) -> None:
         """Show labels that a crash left behind; raises if they cannot be read."""
         self._book.adopt(leftover, study)
+
+    def repaint(self) -> None:
+        """Paint over again what was painted on the labels, or else the chosen finding."""
+        docked = self._viewer.window.dock_widgets.values()
+        if any(getattr(one, "is_running", False) for one in docked):
+            self.repainting.say("A run is under way: wait until it is done, or cancel it first.")
+        else:
+            self.repainting.repaint(self._book.current, self.table.current)
 
     def make_room(self) -> None:
         """The canvas has shrunk by this dock: bring the whole patient back into sight."""
@@ -168,6 +176,7 @@ class Review(Docked):
         for event, slot in self._viewer_events:
             event.disconnect(slot)
         self._relabeller.stop()
+        self.repainting.release()
         self.compare.release()
         self._book.release()
 
@@ -180,7 +189,7 @@ class Review(Docked):
         if watch is not None and self._result is not None and watch.labels is self._result.labels:
             self._result = replace(self._result, findings=findings)
         colours = {} if watch is None else {one.label: _colour(watch.layer, one.label) for one in findings}
-        self.table.set_findings(findings, colours)
+        self.table.set_findings(findings, colours, () if watch is None else watch.measures)
         for button in (self.copy, self.save):
             button.setEnabled(bool(findings))
         count = f"{len(findings) or 'no'} finding{'' if len(findings) == 1 else 's'}"
@@ -188,14 +197,13 @@ class Review(Docked):
         self._show_curve(findings, colours)
 
     def _show_curve(self, findings: tuple[Finding, ...], colours: dict[int, QColor]) -> None:
-        if self._result is None or self._walk is None:
+        if self._result is None or self._walk is None or self._peaks is None:
             self.strip.set_curve(None)
             return
         spans = [Span(one.slice_first, one.slice_last, colours[one.label]) for one in findings]
-        scores = self._result.anomaly.slice_scores
+        scores, cut = self._result.anomaly.slice_scores, cut_of(self._result)
         if scores.axis.dimension != 0:
             spans = []
-        cut = cut_of(self._result)
         self.strip.set_curve(Curve(scores.axis, scores.values, self._peaks, cut, spans, self._walk.runs_backwards))
         self._on_moved()
 
@@ -205,8 +213,31 @@ class Review(Docked):
 
     def _on_relabelled(self, result: Result) -> None:
         self._result = result
+        self.repainting.keep(result)
         self._book.write(result)
         self.strip.set_cut(cut_of(result))
+
+    def _on_repainted(self, step: Step) -> None:
+        if self._source is None:
+            return
+        self._result = step.result
+        self._peaks = slice_peaks(step.result.anomaly)
+        sight = self.compare.sight
+        self.compare.show_sight(Sight.PATIENT)
+        show_twin(self._viewer, step.result, self._source.study)
+        self.compare.show_sight(sight)
+        self._relabel_from(step.result)
+        self._book.rejudge(step)
+
+    def _relabel_from(self, result: Result) -> None:
+        from grisaille.flows.detect import relabel
+
+        assert self._source is not None
+        study, method = self._source.study, self._source.method
+        self._relabeller.set_source(
+            lambda asked: relabel(result, study, method, asked.amount, asked.per, measured=False),
+            result.anomaly.scores.size,
+        )
 
     def _on_measure(self) -> None:
         self.measure.hide()
@@ -253,19 +284,16 @@ class Review(Docked):
             self._say(f"Saved {len(self.table.findings)} findings to {path.name}")
 
 
-def cut_of(result: Result) -> float | None:
-    """The score that the threshold of a result stands for; None where nothing was marked."""
-    asked, calibration = result.provenance.asked, result.anomaly.calibration
-    if asked.per is not Per.SHARE and calibration.source is not CalibrationSource.NONE:
-        return calibration.cut(asked.amount, asked.per)
-    marked = result.anomaly.scores[result.labels.voxels > 0]
-    return float(marked.min()) if marked.size else None
+def docked_review(viewer: Any) -> Review | None:
+    """The review docked in this viewer, if there is one."""
+    docked = viewer.window.dock_widgets.get(DOCK)
+    return docked if isinstance(docked, Review) else None
 
 
 def review_of(viewer: Any) -> Review:
     """The review docked in this viewer; a new one below the canvas if there is none."""
-    docked = viewer.window.dock_widgets.get(DOCK)
-    if isinstance(docked, Review):
+    docked = docked_review(viewer)
+    if docked is not None:
         return docked
     review = Review(viewer)
     viewer.window.add_dock_widget(review, area="bottom", name=DOCK)
@@ -277,5 +305,4 @@ def review_of(viewer: Any) -> Review:
 
 
 def _colour(layer: Any, label: int) -> QColor:
-    red, green, blue, _ = layer.get_color(label)
-    return QColor.fromRgbF(float(red), float(green), float(blue))
+    return QColor.fromRgbF(*(float(part) for part in layer.get_color(label)[:3]))

@@ -27,6 +27,9 @@ _WORDS = {
     Per.SHARE: "of this body, the most anomalous",
 }
 
+TWIN_STAYS = "Labels follow; the healthy twin stays as it was painted, for the candidates of the run."
+"""Said once the threshold is another than the run's."""
+
 ON_SCREEN_VOXELS = 6_000_000
 """Volumes up to this size are tried on the GUI thread first, where labels follow the mouse without a lag."""
 
@@ -44,6 +47,7 @@ class ThresholdControl(QWidget):
         self._ink = ink
         self._calibration = Calibration.none()
         self._asked = 1.0
+        self._run: Asked | None = None
         self._slider = QSlider(Qt.Orientation.Horizontal)
         self._slider.setRange(0, _STEPS)
         self._slider.setToolTip("Fewer findings to the left, more to the right; labels follow, nothing runs again")
@@ -71,8 +75,13 @@ class ThresholdControl(QWidget):
         self._per.currentIndexChanged.connect(self._on_per)
         self.set_calibration(self._calibration)
 
-    def set_calibration(self, calibration: Calibration, asked: Asked | None = None) -> None:
-        """Offer what this calibration can promise, standing at ``asked``; tells nothing."""
+    def set_calibration(
+        self, calibration: Calibration, asked: Asked | None = None, *, is_painted: bool = False
+    ) -> None:
+        """Offer what this calibration can promise, standing at ``asked``; tells nothing.
+
+        Where a twin ``is_painted``, it is said that the twin does not follow once the threshold is another.
+        """
         self._calibration = calibration
         is_none = calibration.source is CalibrationSource.NONE
         pers = (Per.SHARE,) if is_none else (Per.SCAN, Per.VOXEL, Per.SHARE)
@@ -86,6 +95,7 @@ class ThresholdControl(QWidget):
         self._per.blockSignals(False)
         self._set_range(asked.per)
         self._show(asked.amount)
+        self._run = self.value if is_painted else None
         self._show_promise()
 
     @property
@@ -100,7 +110,10 @@ class ThresholdControl(QWidget):
 
     def _show_promise(self) -> None:
         is_kept = self._calibration.source is CalibrationSource.PATIENTS and self._per.currentData() is not Per.SHARE
-        self._promise.setText(promise(self._calibration, self._per.currentData()))
+        sentence = promise(self._calibration, self._per.currentData())
+        if self._run is not None and self.value != self._run:
+            sentence = f"{sentence} {TWIN_STAYS}"
+        self._promise.setText(sentence)
         self._promise.setStyleSheet(f"color: {(self._ink.faint if is_kept else self._ink.warning).name()};")
 
     def _limits(self, per: Per) -> tuple[float, float]:
@@ -131,10 +144,12 @@ class ThresholdControl(QWidget):
     def _on_slider(self, step: int) -> None:
         low, high = self._limits(self._per.currentData())
         self._show(low * (high / low) ** (step / _STEPS))
+        self._show_promise()
         self.asked.emit(self.value)
 
     def _on_amount(self, shown: float) -> None:
         self._show(shown / _shown_as(self._per.currentData()).factor)
+        self._show_promise()
         self.asked.emit(self.value)
 
     def _on_per(self) -> None:
@@ -167,6 +182,15 @@ def promise(calibration: Calibration, per: Per) -> str:
         return f"{SYNTHETIC_CAVEAT[0].upper()}{SYNTHETIC_CAVEAT[1:]}."
     smallest = f"{calibration.smallest(per) * _shown_as(per).factor:.3g}{_shown_as(per).suffix}"
     return f"Measured on {people} left out of the fit; the smallest that they can promise is {smallest}."
+
+
+def cut_of(result: Result) -> float | None:
+    """The score that the threshold of a result stands for; None where nothing was marked."""
+    asked, calibration = result.provenance.asked, result.anomaly.calibration
+    if asked.per is not Per.SHARE and calibration.source is not CalibrationSource.NONE:
+        return calibration.cut(asked.amount, asked.per)
+    marked = result.anomaly.scores[result.labels.voxels > 0]
+    return float(marked.min()) if marked.size else None
 
 
 Relabel = Callable[[Asked], Result]
