@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from fake_method import FakeMethod, fake_maker, pet_with_spots
-from grisaille.core.anomaly import AnomalyMap
-from grisaille.core.run import Run
-from grisaille.core.study import Study
+from fake_method import fake_maker, pet_with_spots
+from fake_painter import FakePainter
 from grisaille.core.volume import Modality, Unit, Volume
 
 
@@ -57,17 +54,6 @@ def ran(dock: Callable[..., Any], qtbot: Any) -> Any:
     panel.face.run.click()
     qtbot.waitUntil(lambda: not panel.is_running)
     return panel
-
-
-class FakePainter(FakeMethod):
-    """Paints 1 SUV, or 40 HU, wherever there is more; its z is what it took away."""
-
-    def score(self, study: Study, run: Run) -> AnomalyMap:
-        anomaly = super().score(study, run)
-        most = {"pet": 1.0, "ct": 40.0}
-        healthy = [one.with_voxels(np.minimum(one.voxels, most[key])) for key, one in study.volumes.items()]
-        z = Volume(study.main.voxels - np.minimum(study.main.voxels, 1.0), study.reference, name="z")
-        return replace(anomaly, healthy=Study.of(*healthy), extras={**anomaly.extras, "z": z})
 
 
 @pytest.fixture

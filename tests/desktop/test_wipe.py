@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grisaille.desktop.wipe import Wiped
+from grisaille.desktop.wipe import Mixed, Wiped
 
 SHAPE = (3, 4, 5)
 FIRST = np.arange(60, dtype=np.float32).reshape(SHAPE)
@@ -64,3 +64,20 @@ def test_a_cut_at_the_edge_leaves_one_of_the_two(cut: int) -> None:
     wiped = Wiped(FIRST, SECOND)
     wiped.aim(2, cut)
     np.testing.assert_array_equal(np.asarray(wiped), FIRST if cut else SECOND)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int16, np.uint8])
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_a_mixture_is_each_value_in_its_share_however_it_is_asked_for(dtype: type, share: float) -> None:
+    rng = np.random.default_rng(0)
+    first, second = (rng.integers(0, 200, (3, 4, 5)).astype(dtype) for _ in range(2))
+    mixed = Mixed(first, second)
+    mixed.share = share
+    exact = (1 - share) * first.astype(float) + share * second.astype(float)
+    expected = exact if dtype is np.float32 else np.rint(np.round(exact, 4))
+    for key in ((1,), (slice(None), 2), (slice(None), slice(1, 3), 4), (1, 2, 3)):
+        assert mixed[key].dtype == dtype
+        np.testing.assert_allclose(mixed[key], expected[key], rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(np.asarray(mixed), expected, rtol=1e-5, atol=1e-4)
+    if share in (0, 1):
+        np.testing.assert_array_equal(mixed[0], (second if share else first)[0])

@@ -45,7 +45,7 @@ _TIPS = {
 _SAID = {
     Sight.PATIENT: "",
     Sight.TWIN: "HEALTHY TWIN\npainted for the candidates\nof the run, not measured",
-    Sight.FADE: "HEALTHY TWIN over the patient\n{share:.0f} % of it, painted, not measured",
+    Sight.FADE: "HEALTHY TWIN at {share:.0f} %\nover the patient\npainted, not measured",
     Sight.WIPE: "left: patient\nright: HEALTHY TWIN\npainted, not measured",
 }
 

@@ -120,21 +120,23 @@ class RepaintBar(QWidget):
         """Paint over what was painted on ``watch`` since the last time, or else the label of ``chosen``."""
         if self._source is None or self._result is None or self._job is not None:
             return
+        study, method = self._source.study, self._source.method
+        if not isinstance(method, Repaintable):
+            return
         if watch is None or not watch.judges(self._result.anomaly):
             self.say("Choose the labels of this result first.")
             return
-        source, anomaly = self._source, self._result.anomaly
+        anomaly = self._result.anomaly
         labels, since = watch.strokes()
         number = None if chosen is None else chosen.label
 
         def paint(run: Run) -> Repainted:
             from grisaille.flows.repaint import asked_region, repaint
 
-            assert isinstance(source.method, Repaintable)
-            return repaint(source.study, anomaly, source.method, asked_region(labels, since, number), run)
+            return repaint(study, anomaly, method, asked_region(labels, since, number), run)
 
         self._asked = (watch, labels, since)
-        self._start(source.run, "grisaille: painting a region over again", paint, self._on_painted)
+        self._start(self._source.run, "grisaille: painting a region over again", paint, self._on_painted)
         self.say("Preparing the study…")
 
     def undo(self) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,24 @@ from grisaille.methods.autopaint.loop import Painting, distance, doubt_of, judge
 from grisaille.methods.autopaint.norms import Norms
 from grisaille.methods.autopaint.painting import CHANNELS, Floats, Painter, all_channels
 from grisaille.methods.autopaint.twin import CONFIDENCE, DOUBT, PAINTED, RESIDUAL, Z, change, confidence, with_values
+
+
+@dataclass(eq=False)
+class LastFrame:
+    """The frame of the study scored last: making it takes longer than painting one region in it."""
+
+    volumes: tuple[Volume, ...] = ()
+    frame: Frame | None = None
+
+    def of(self, study: Study, config: AutoPaintConfig) -> Frame:
+        """The frame of a study, made unless it is the last one's."""
+        volumes = tuple(study.volumes.values())
+        frame = self.frame
+        is_last = len(volumes) == len(self.volumes) and all(map(operator.is_, volumes, self.volumes))
+        if frame is None or not is_last:
+            frame = Frame.of(study, config)
+            self.volumes, self.frame = volumes, frame
+        return frame
 
 
 def hole_of(region: Mask, grid: Grid, frame: Frame, grow_mm: float) -> Mask:

@@ -24,11 +24,10 @@ from grisaille.core.result import WeightsUsed
 from grisaille.core.run import Run
 from grisaille.core.study import Case, Study
 from grisaille.imaging.findings import label_above
-from grisaille.methods.autopaint.again import hole_of, paint_again, painted_before, repainted
+from grisaille.methods.autopaint.again import LastFrame, hole_of, paint_again, painted_before, repainted
 from grisaille.methods.autopaint.candidates import Mask, Outline, mark
 from grisaille.methods.autopaint.config import AutoPaintConfig, Preset
 from grisaille.methods.autopaint.figures import figures
-from grisaille.methods.autopaint.frame import Frame
 from grisaille.methods.autopaint.frame_cache import FrameCache
 from grisaille.methods.autopaint.loop import first_look, repaint
 from grisaille.methods.autopaint.measuring import measure, named
@@ -77,6 +76,7 @@ class AutoPaint:
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
     patients: int = 0
     measured_with: Mapping[str, float] = field(default_factory=dict)
+    _last: LastFrame = field(default_factory=LastFrame, init=False, repr=False)
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -159,7 +159,7 @@ class AutoPaint:
         if self.config.preset is Preset.PUBLISHED:
             return published.scored(painter, used, self.config, promise, run)
         norms = self._norms(key)
-        frame = Frame.of(used, self.config)
+        frame = self._last.of(used, self.config)
         look = first_look(painter, frame, self.config, run)
         painting = repaint(painter, frame, look, norms, self.config, run)
         anomaly = anomaly_map(used, frame, painting, self.config, promise)
@@ -190,7 +190,7 @@ class AutoPaint:
         if PAINTED not in anomaly.extras or anomaly.grid != used.reference:
             raise InputError("the result was not made by AutoPaint on this study; run it on the study first")
         require_shape(region, anomaly.grid.shape, "the region to paint over")
-        frame = Frame.of(used, self.config)
+        frame = self._last.of(used, self.config)
         run.check_cancelled()
         hole = hole_of(region, anomaly.grid, frame, self.config.grow_mm)
         norms = self._norms(named(tuple(used.volumes)))
