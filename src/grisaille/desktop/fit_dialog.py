@@ -53,8 +53,8 @@ class FitDialog(QDialog):
         explained = QLabel(
             "Choose studies of people without disease, one folder a study (DICOM, or CT*.nii.gz and PET*.nii.gz), "
             "from your own scanner. The promise on false positives is measured on patients left out of the fit: "
-            "20 or more are needed for a useful one. Nothing leaves this computer; the model file holds statistics "
-            "and no images."
+            "20 or more are needed for a useful one. Nothing leaves this computer; the model file holds what was "
+            "learned, and no images."
         )
         explained.setWordWrap(True)
         self.folders = QListWidget()
