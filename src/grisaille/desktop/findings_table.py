@@ -154,8 +154,6 @@ class FindingsTable(QTableView):
         self.verticalHeader().setDefaultSectionSize(22)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.horizontalHeader().setHighlightSections(False)
-        # napari's theme pads headings so widely that half of the columns would be out of sight.
-        self.horizontalHeader().setStyleSheet("QHeaderView::section { padding: 2px; }")
         self.setAccessibleName("Findings")
         # A click both changes the row and clicks it, and a held key changes many: tell one.
         self._soon = QTimer(self, singleShot=True, interval=0)

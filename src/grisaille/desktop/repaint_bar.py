@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidge
 
 from grisaille.core.anomaly import AnomalyMap
 from grisaille.core.finding import Finding
-from grisaille.core.result import Result
+from grisaille.core.result import Asked, Result
 from grisaille.core.run import Progress, Run
 from grisaille.core.study import Study
 from grisaille.desktop.editing import LabelWatch
@@ -33,6 +33,12 @@ class Source:
     study: Study
     method: Method
     run: Run = field(default_factory=Run)
+
+    def relabelling(self, result: Result) -> Callable[[Asked], Result]:
+        """What marks the scores of ``result`` at another threshold, not measured yet."""
+        from grisaille.flows.detect import relabel
+
+        return lambda asked: relabel(result, self.study, self.method, asked.amount, asked.per, measured=False)
 
 
 @dataclass(frozen=True, eq=False)

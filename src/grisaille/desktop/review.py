@@ -150,7 +150,7 @@ class Review(Docked):
         self.compare.show_sight(Sight.PATIENT)
         show_twin(self._viewer, result, source.study)
         self._book.open(result, source.study)
-        self._relabel_from(result)
+        self._relabeller.set_source(source.relabelling(result), result.anomaly.scores.size)
         self.repainting.open(result, source)
         if result.findings:
             self._on_finding_picked(result.findings[0])
@@ -226,18 +226,8 @@ class Review(Docked):
         self.compare.show_sight(Sight.PATIENT)
         show_twin(self._viewer, step.result, self._source.study)
         self.compare.show_sight(sight)
-        self._relabel_from(step.result)
+        self._relabeller.set_source(self._source.relabelling(step.result), step.result.anomaly.scores.size)
         self._book.rejudge(step)
-
-    def _relabel_from(self, result: Result) -> None:
-        from grisaille.flows.detect import relabel
-
-        assert self._source is not None
-        study, method = self._source.study, self._source.method
-        self._relabeller.set_source(
-            lambda asked: relabel(result, study, method, asked.amount, asked.per, measured=False),
-            result.anomaly.scores.size,
-        )
 
     def _on_measure(self) -> None:
         self.measure.hide()

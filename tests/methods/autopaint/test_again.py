@@ -17,6 +17,7 @@ from grisaille.core.run import Progress, Run
 from grisaille.core.study import Study
 from grisaille.core.volume import Modality, Unit, Volume
 from grisaille.imaging.findings import find_findings
+from grisaille.methods.autopaint.again import LastFrame
 from grisaille.methods.autopaint.candidates import dilated
 from grisaille.methods.autopaint.config import AutoPaintConfig
 from grisaille.methods.autopaint.method import AutoPaint
@@ -126,6 +127,15 @@ def test_the_same_region_gives_the_same_again_and_the_result_stays_as_it_was() -
     np.testing.assert_array_equal(twin_pet(second), twin_pet(again()))
     for key, voxels in before.items():
         np.testing.assert_array_equal(result().extras[key].voxels, voxels)
+
+
+def test_the_frame_of_the_study_scored_last_is_made_once() -> None:
+    last = LastFrame()
+    frame = last.of(study(), CONFIG)
+    assert last.of(Study(study().volumes, "the same volumes"), CONFIG) is frame
+    alone = Study({"pet": study().volumes["pet"]})
+    assert set(last.of(alone, CONFIG).images) == {"pet"}
+    assert last.of(study(), CONFIG) is not frame
 
 
 def test_only_slabs_that_meet_the_region_are_painted() -> None:
