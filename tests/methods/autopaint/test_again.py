@@ -191,7 +191,7 @@ def test_regions_that_cannot_be_painted_are_refused_with_a_sentence() -> None:
             method().repaint(study(), result(), nothing, RUN)
     with pytest.raises(ShapeError, match="region"):
         method().repaint(study(), result(), region()[1:], RUN)
-    with pytest.raises(InputError, match="not made by AutoPaint"):
+    with pytest.raises(InputError, match="only a result of AutoPaint"):
         method().repaint(study(), replace(result(), extras={}, measures=()), region(), RUN)
 
 

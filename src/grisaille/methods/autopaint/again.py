@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grisaille.core.anomaly import AnomalyMap, SliceScores
+from grisaille.core.arrays import require_shape
 from grisaille.core.errors import InputError
 from grisaille.core.grid import Grid
 from grisaille.core.run import Run
@@ -43,6 +44,21 @@ class LastFrame:
             frame = Frame.of(study, config)
             self.volumes, self.frame = volumes, frame
         return frame
+
+
+def require_repaintable(anomaly: AnomalyMap, study: Study, region: Mask) -> None:
+    """Raise unless our loop made ``anomaly`` of ``study``, and the region lies on its grid.
+
+    Raises
+    ------
+    InputError, ShapeError
+        The sentence for the user.
+    """
+    if DOUBT not in anomaly.extras or anomaly.grid != study.reference:
+        raise InputError(
+            "only a result of AutoPaint on this study, with the preset grisaille, can be repainted in part; run it first"
+        )
+    require_shape(region, anomaly.grid.shape, "the region to paint over")
 
 
 def hole_of(region: Mask, grid: Grid, frame: Frame, grow_mm: float) -> Mask:
@@ -91,6 +107,21 @@ def paint_again(painter: Painter, frame: Frame, hole: Mask, others: Mask, norms:
 
 
 def repainted(
+    painter: Painter, anomaly: AnomalyMap, study: Study, frame: Frame, region: Mask, norms: Norms, run: Run
+) -> AnomalyMap:
+    """A result with a region (z, y, x of its grid) and its margin painted over again.
+
+    Parameters
+    ----------
+    study
+        The volumes that are painted, brought into ``frame``.
+    """
+    hole = hole_of(region, anomaly.grid, frame, painter.config.grow_mm)
+    painting = paint_again(painter, frame, hole, painted_before(anomaly, frame), norms, run)
+    return put_in(anomaly, study, frame, hole, painting, painter.config)
+
+
+def put_in(
     anomaly: AnomalyMap, study: Study, frame: Frame, hole: Mask, painting: Painting, config: AutoPaintConfig
 ) -> AnomalyMap:
     """The result with a hole painted again: outside the hole and the voxels that touch it every bit stays.

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from grisaille.core.anomaly import AnomalyMap
-from grisaille.core.arrays import require_shape
 from grisaille.core.calibration import Calibration, CalibrationSource, Per
 from grisaille.core.config import Config
 from grisaille.core.errors import ConfigError, InputError, UnsuitableVolume
@@ -24,7 +23,7 @@ from grisaille.core.result import WeightsUsed
 from grisaille.core.run import Run
 from grisaille.core.study import Case, Study
 from grisaille.imaging.findings import label_above
-from grisaille.methods.autopaint.again import LastFrame, hole_of, paint_again, painted_before, repainted
+from grisaille.methods.autopaint.again import LastFrame, repainted, require_repaintable
 from grisaille.methods.autopaint.candidates import Mask, Outline, mark
 from grisaille.methods.autopaint.config import AutoPaintConfig, Preset
 from grisaille.methods.autopaint.figures import figures
@@ -35,7 +34,7 @@ from grisaille.methods.autopaint.norms import Norms
 from grisaille.methods.autopaint.painting import CHANNELS, Painter
 from grisaille.methods.autopaint.published import promise as published
 from grisaille.methods.autopaint.state import read_state, write_state
-from grisaille.methods.autopaint.twin import PAINTED, anomaly_map, residual_of
+from grisaille.methods.autopaint.twin import anomaly_map, residual_of
 from grisaille.weights.bundle import Bundle
 from grisaille.weights.store import WeightsFile
 
@@ -185,17 +184,11 @@ class AutoPaint:
         ShapeError
             If the region is of another shape.
         """
-        painter = self._painter()
         used = self._known(study)
-        if PAINTED not in anomaly.extras or anomaly.grid != used.reference:
-            raise InputError("the result was not made by AutoPaint on this study; run it on the study first")
-        require_shape(region, anomaly.grid.shape, "the region to paint over")
+        require_repaintable(anomaly, used, region)
         frame = self._last.of(used, self.config)
         run.check_cancelled()
-        hole = hole_of(region, anomaly.grid, frame, self.config.grow_mm)
-        norms = self._norms(named(tuple(used.volumes)))
-        painting = paint_again(painter, frame, hole, painted_before(anomaly, frame), norms, run)
-        return repainted(anomaly, used, frame, hole, painting, self.config)
+        return repainted(self._painter(), anomaly, used, frame, region, self._norms(named(tuple(used.volumes))), run)
 
     def label(self, anomaly: AnomalyMap, false_positives: float, per: Per) -> Labels:
         """Two thresholds and the outline on the residual; a share of the body is cut from the scores alone."""
