@@ -17,6 +17,7 @@ from grisaille.core.errors import OutputError
 from grisaille.core.finding import FINDING_COLUMNS, Finding
 from grisaille.core.grid import Axis
 from grisaille.core.labels import Labels
+from grisaille.core.measure import SCORES, Measure, Statistic
 from grisaille.core.result import RESEARCH_USE, SYNTHETIC_CAVEAT, Asked, Provenance, Result, WeightsUsed
 from grisaille.core.study import Study
 from grisaille.core.volume import Modality, Unit, Volume
@@ -127,6 +128,21 @@ def test_the_table_has_the_columns_of_the_interface_and_says_what_the_promise_is
     assert cells["calibration"] == f"synthetic: {SYNTHETIC_CAVEAT}"
     assert (cells["volume_ml"], cells["suv_peak"], cells["score"], cells["edited"]) == ("1.23457", "", "", "true")
     assert (cells["centroid_l_mm"], cells["hu_mean"], cells["slice_last"]) == ("-123.456", "-35.25", "5")
+
+
+def test_what_only_some_methods_measure_follows_in_table_and_record(tmp_path: Path, result: Result) -> None:
+    measure = Measure("peak_z", "Peak z", "Furthest from healthy", SCORES, Statistic.FURTHEST)
+    told = replace(FINDING, extra={"peak_z": -4.25, "healthy_tail": 2e-6})
+    other = replace(FINDING, id=2, extra={"peak_z": 3.0})
+    anomaly = replace(result.anomaly, measures=(measure,))
+    write_result(replace(result, anomaly=anomaly, findings=(told, other)), tmp_path / "out")
+    with (tmp_path / "out" / "findings.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == [*FINDING_COLUMNS, "calibration", "peak_z", "healthy_tail"]
+    assert [row[-2:] for row in rows[1:]] == [["-4.25", "2e-06"], ["3", ""]]
+    record = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert record["findings"][0]["extra"] == {"peak_z": -4.25, "healthy_tail": 2e-6}
+    assert record["measures"] == {"peak_z": "Furthest from healthy"}
 
 
 def last_cell(result: Result, made: Provenance | None, path: Path) -> str:

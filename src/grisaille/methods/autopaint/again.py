@@ -56,7 +56,7 @@ def require_repaintable(anomaly: AnomalyMap, study: Study, region: Mask) -> None
     """
     if DOUBT not in anomaly.extras or anomaly.grid != study.reference:
         raise InputError(
-            "only a result of AutoPaint on this study, with the preset grisaille, can be repainted in part; run it first"
+            "only a result of AutoPaint on this study, with the preset grisaille, can be repainted; run it first"
         )
     require_shape(region, anomaly.grid.shape, "the region to paint over")
 
