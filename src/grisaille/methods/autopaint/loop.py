@@ -28,6 +28,9 @@ SMALL_CELL_MM = 36.0
 FLOOR: Mapping[str, float] = {"pet": 0.03, "ct": 0.02}
 """Least scale that is believed: 3 % of 1 + SUV, and 2 % of a CT window."""
 
+SMOOTH_MM = 5.0
+"""Standard deviation of the blur of distances, about that of a PET: what differs in one voxel only is noise."""
+
 FURTHEST = 50.0
 """Distances beyond it say no more."""
 
@@ -214,8 +217,10 @@ def _depth(board: Mask) -> Floats:
 
 
 def distance(key: str, frame: Frame, mean: Floats, log_scale: Floats) -> Floats:
-    """(z, y, x) predicted scales above the mean; of several channels the one that is furthest."""
+    """(z, y, x) predicted scales above the mean, smoothed within the body; of several channels the furthest."""
     off = (frame.images[key] - mean) / np.maximum(np.exp(log_scale), np.float32(FLOOR[key]))
+    sigma = [SMOOTH_MM / step for step in frame.grid.spacing_mm]
+    off = np.stack([ndimage.gaussian_filter(one * frame.body, sigma) for one in off])
     furthest = np.take_along_axis(off, np.abs(off).argmax(axis=0)[None], axis=0)[0]
     clipped: Floats = np.clip(furthest, -FURTHEST, FURTHEST)
     return clipped
