@@ -14,7 +14,7 @@ import napari
 from qtpy.QtTest import QTest
 
 from grisaille.desktop import layers
-from grisaille.desktop.contributions import MVG
+from grisaille.desktop.contributions import MVG, AutoPaint
 from grisaille.desktop.view import attach
 from grisaille.desktop.views import View, show_view
 from grisaille.flows import samples
@@ -30,7 +30,8 @@ def main() -> int:
     """Write every picture, and say where."""
     IMAGES.mkdir(exist_ok=True)
     shoot_anatomy()
-    shoot_panel()
+    shoot_panel(MVG, "mvg")
+    shoot_panel(AutoPaint, "autopaint")
     return 0
 
 
@@ -52,24 +53,24 @@ def shoot_anatomy() -> None:
     viewer.close()
 
 
-def shoot_panel() -> None:
-    """Panel, score curve, labels and table after a run of MVG."""
+def shoot_panel(widget: type[AutoPaint | MVG], name: str) -> None:
+    """Panel, score curve, labels and table after a run."""
     viewer = napari.Viewer(title="grisaille")
     viewer.window.resize(*WINDOW)
     layers.add_study(viewer, samples.study(LEFT_SIDED))
-    panel = MVG(viewer)
-    viewer.window.add_dock_widget(panel, name="MVG", area="right")
+    panel = widget(viewer)
+    viewer.window.add_dock_widget(panel, name=widget.__name__, area="right")
     panel.run()
     deadline = time.monotonic() + LARGEST_WAIT_S
     while panel.is_running and time.monotonic() < deadline:
         QTest.qWait(50)
     if not panel.has_result:
-        sys.exit(f"MVG gave no result: {panel.face.status.line.text()}")
+        sys.exit(f"{name} gave no result: {panel.face.status.line.text()}")
     settle()
-    save(viewer, "mvg_panel")
+    save(viewer, f"{name}_panel")
     show_view(viewer, View.CORONAL)
     settle()
-    save(viewer, "mvg_coronal")
+    save(viewer, f"{name}_coronal")
     viewer.close()
 
 

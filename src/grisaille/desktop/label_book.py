@@ -12,6 +12,7 @@ from grisaille.desktop import layers
 from grisaille.desktop.autosave import Autosave, Leftover
 from grisaille.desktop.editing import USERS, LabelWatch, watch_of
 from grisaille.desktop.repaint_bar import Step
+from grisaille.methods.catalog import title
 
 
 class LabelBook(QObject):
@@ -123,7 +124,7 @@ class LabelBook(QObject):
             made.layer.metadata[layers.PROVENANCE] = result.provenance
             self._current = made
             return made
-        name = f"{result.provenance.method.upper()} findings"
+        name = f"{title(result.provenance.method)} findings"
         layer = layers.add_labels(self._viewer, result.labels, result.findings, name=name)
         layer.metadata[layers.PROVENANCE] = result.provenance
         if self._shown is not None:

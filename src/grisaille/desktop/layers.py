@@ -24,6 +24,7 @@ from grisaille.desktop.world import go_to as go_to
 from grisaille.desktop.world import lps_from_world as lps_from_world
 from grisaille.desktop.world import world_from_lps as world_from_lps
 from grisaille.imaging.resample import resample
+from grisaille.methods.catalog import title
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -263,7 +264,7 @@ def show(viewer: Any, result: Result, study: Study) -> Shown:
 
     data, arguments = anomaly_arguments(result, study)
     image = viewer.add_layer(Image(data, **arguments))
-    labels = add_labels(viewer, result.labels, result.findings, name=f"{result.provenance.method.upper()} findings")
+    labels = add_labels(viewer, result.labels, result.findings, name=f"{title(result.provenance.method)} findings")
     labels.metadata[PROVENANCE] = result.provenance
     return Shown(image, labels)
 
@@ -272,7 +273,7 @@ def anomaly_arguments(result: Result, study: Study) -> tuple[npt.NDArray[Any], d
     """Data and keyword arguments of the Image layer of a result's scores."""
     anomaly = result.anomaly
     method = result.provenance.method
-    name = f"{method.upper()} anomaly, {study.main.name or study.main.modality.key.upper()}"
+    name = f"{title(method)} anomaly, {study.main.name or study.main.modality.key.upper()}"
     scores = Volume(anomaly.scores, anomaly.grid, name=name, source=anomaly.source)
     marked = anomaly.scores[result.labels.voxels > 0]
     floor = 0.5 * float(marked.min()) if marked.size else float(np.median(anomaly.scores[anomaly.body]))

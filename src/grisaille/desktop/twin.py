@@ -10,6 +10,7 @@ from grisaille.core.study import Study
 from grisaille.core.volume import Volume
 from grisaille.desktop.appearance import Look, look_of, look_of_signed
 from grisaille.desktop.layers import PROVENANCE, SCORES_OF, SIGNED, THING, TWIN_OF, has_ct, image_arguments
+from grisaille.methods.catalog import title
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -60,7 +61,7 @@ def show_twin(viewer: Any, result: Result, study: Study) -> None:
             wear(layer, original)
             link_layers([original, layer], DRESS)
     if SIGNED in anomaly.extras:
-        name = f"{result.provenance.method.upper()} z, {_called(study.main)}"
+        name = f"{title(result.provenance.method)} z, {_called(study.main)}"
         marks = {PROVENANCE: result.provenance, SCORES_OF: study.main}
         _put(viewer, replace(anomaly.extras[SIGNED], name=name), look_of_signed(), marks, len(viewer.layers))
     if selected in viewer.layers:

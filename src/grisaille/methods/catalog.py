@@ -23,6 +23,11 @@ def names() -> tuple[str, ...]:
     return tuple(_METHODS)
 
 
+def title(name: str) -> str:
+    """What people call a method: the name of its class, or capitals where the catalog does not know it."""
+    return _METHODS[name][0] if name in _METHODS else name.upper()
+
+
 def config_class(name: str) -> type[Config]:
     """The settings of a method; opens no network library.
 
