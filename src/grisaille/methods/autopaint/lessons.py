@@ -73,20 +73,24 @@ class Lesson:
 
 @dataclass(frozen=True, eq=False)
 class Lessons:
-    """An endless list of lessons, each made from its number and the seed alone."""
+    """An endless list of lessons, each made from its number and the seed alone.
+
+    ``noise`` is the largest standard deviation of what is added, in the network's units.
+    """
 
     frames: Sequence[Framed]
     config: AutoPaintConfig
     seed: int
+    noise: float = _NOISE
 
     def __getitem__(self, number: int) -> Lesson:
         """The lesson of this number, from 0."""
         rng = np.random.default_rng((self.seed, number))
         frame = self.frames[int(rng.integers(len(self.frames)))]
-        return lesson(frame, self.config, rng)
+        return lesson(frame, self.config, rng, noise=self.noise)
 
 
-def lesson(frame: Framed, config: AutoPaintConfig, rng: np.random.Generator) -> Lesson:
+def lesson(frame: Framed, config: AutoPaintConfig, rng: np.random.Generator, *, noise: float = _NOISE) -> Lesson:
     """A slab of a frame, cut as they are cut for painting, with a random hole and random disturbances."""
     spacing_mm = frame.grid.spacing_mm[0]
     box = _box(frame, config.lesson, rng)
@@ -100,7 +104,7 @@ def lesson(frame: Framed, config: AutoPaintConfig, rng: np.random.Generator) -> 
             by = shift if key == "pet" else (0, 0, 0)  # the body is the CT's
             images[channels] = _moved(frame.images[key], box, by)
             present[number] = _moved(frame.covered[key][None], box, by)[0]
-    _disturb(images, present, config.suv_jitter, rng)
+    _disturb(images, present, config.suv_jitter, noise, rng)
     return Lesson(images, _hole(body, present, taught, spacing_mm, rng), body[None], present)
 
 
@@ -163,11 +167,11 @@ def _moved(image: npt.NDArray[Any], box: Box, shift: tuple[int, int, int]) -> np
     return np.pad(part, ((0, 0), *free)) if any(map(any, free)) else part
 
 
-def _disturb(images: Floats, present: Mask, suv_jitter: float, rng: np.random.Generator) -> None:
+def _disturb(images: Floats, present: Mask, suv_jitter: float, most_noise: float, rng: np.random.Generator) -> None:
     """In place: another SUV scale, and noise where there is an image."""
     factor = np.float32(np.exp(rng.uniform(-suv_jitter, suv_jitter)))
     images[0] = np.log1p(factor * np.expm1(images[0]))
-    noise = rng.standard_normal(images.shape, dtype=np.float32) * np.float32(rng.uniform(0.0, _NOISE))
+    noise = rng.standard_normal(images.shape, dtype=np.float32) * np.float32(rng.uniform(0.0, most_noise))
     images += noise * present[[0, 1, 1]]
     np.maximum(images, 0, out=images)
 

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint
-from torch import Tensor
+from lightning.pytorch import LightningModule
+from torch import Tensor, distributed
 from torch.optim import AdamW
-from torch.utils.data import Sampler
 
 from grisaille.core.errors import ConfigError
-from grisaille.core.run import Progress, Run
-from grisaille.core.safe_write import replacing
 from grisaille.methods.autopaint.config import AutoPaintConfig
-from grisaille.methods.autopaint.inpainter import build, laplace_loss
+from grisaille.methods.autopaint.inpainter import Arrays, build, laplace_loss
+from grisaille.methods.autopaint.stretches import place
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 
@@ -33,13 +30,15 @@ _NOTES = "autopaint"
 class CurvePoint:
     """Where the training stood.
 
-    ``step`` and ``seconds`` since its start, breaks not counted; ``loss`` is the mean since the point before.
+    ``step`` and ``seconds`` since its start, breaks not counted; ``loss`` is the mean since the point
+    before; ``validation_loss`` that of the averaged weights on lessons of patients kept out, every few points.
     """
 
     step: int
     seconds: float
     loss: float
     learning_rate: float
+    validation_loss: float | None = None
 
 
 @dataclass
@@ -64,15 +63,31 @@ class Budget:
 
 
 class Pupil(LightningModule):
-    """An inpainter, its average over the last steps, and its optimizer."""
+    """An inpainter, its average over the last steps, and its optimizer.
 
-    def __init__(self, config: AutoPaintConfig, seed: int, budget: Budget, fingerprint: str) -> None:
+    Parameters
+    ----------
+    fingerprint
+        Of the settings and studies; a checkpoint of another is not gone on with.
+    start
+        Weights to begin with; those of the seed if None.
+    """
+
+    def __init__(
+        self, config: AutoPaintConfig, seed: int, budget: Budget, fingerprint: str, start: Arrays | None = None
+    ) -> None:
         super().__init__()
         self.config, self.budget, self.fingerprint = config, budget, fingerprint
         self.net = build(config, seed=seed)
         self.average = build(config, seed=seed).requires_grad_(False)
+        if start is not None:
+            self.net.load_state_dict(_tensors(start))
+            self.average.load_state_dict(_tensors(start))
+        self.share = 0.0
+        """Of the training, with the step in hand."""
         self.curve: list[CurvePoint] = []
         self._losses: list[Tensor] = []
+        self._watched: list[Tensor] = []
 
     def configure_optimizers(self) -> AdamW:
         return AdamW(self.net.parameters(), lr=self.config.learning_rate, weight_decay=1e-4)
@@ -80,6 +95,7 @@ class Pupil(LightningModule):
     def on_train_start(self) -> None:
         self.budget.started = time.monotonic()
         self._losses.clear()
+        self._watched.clear()
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         images, hole, body, present = batch
@@ -88,10 +104,16 @@ class Pupil(LightningModule):
         self._losses.append(loss.detach())
         return loss
 
+    def validation_step(self, batch: Batch, _: int) -> None:
+        images, hole, body, present = batch
+        mean, log_scale = self.average(images, hole, body)
+        self._watched.append(laplace_loss(mean, log_scale, images, hole, body, present))
+
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        share = self.budget.share(self.global_step + 1)
+        # All processes by the clock of one: their weights must stay the same.
+        self.share = _of_first(self.budget.share(self.global_step + 1), self.device)
         for group in optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * _cosine(share)
+            group["lr"] = self.config.learning_rate * _cosine(self.share)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)
@@ -105,15 +127,17 @@ class Pupil(LightningModule):
             mean.lerp_(now.detach(), 1 - keep)
 
     def on_train_epoch_end(self) -> None:
-        loss = torch.stack(self._losses).mean().item()
+        loss = float(self.trainer.strategy.reduce(torch.stack(self._losses).mean(), reduce_op="mean"))
+        watched = torch.stack(self._watched).mean().item() if self._watched else None
         self._losses.clear()
+        self._watched.clear()
         if not loss < float("inf"):
             raise ConfigError(
                 f"the training diverged before step {self.global_step}: the loss is {loss}; "
                 f"train again with a learning_rate below {self.config.learning_rate}"
             )
         rate = self.trainer.optimizers[0].param_groups[0]["lr"]
-        self.curve.append(CurvePoint(self.global_step, self.budget.spent, loss, rate))
+        self.curve.append(CurvePoint(self.global_step, self.budget.spent, loss, rate, watched))
 
     def take_up(self, checkpoint: dict[str, Any]) -> bool:
         """Be what the checkpoint says, if it is of this training; say whether it is."""
@@ -132,60 +156,18 @@ class Pupil(LightningModule):
         self.curve = [CurvePoint(**point) for point in checkpoint[_NOTES]["curve"]]
 
 
-class Keeper(Checkpoint):
-    """Writes the checkpoint and the curve after each stretch, whole or not at all.
-
-    Lightning calls a ``Checkpoint`` after the module's own hook, so that the curve has its newest point.
-    """
-
-    def __init__(self, checkpoint: Path, curve: Path) -> None:
-        self.checkpoint, self.curve = checkpoint, curve
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        with replacing(self.checkpoint) as file:
-            trainer.save_checkpoint(file)
-        rows = [asdict(point) for point in cast(Pupil, pl_module).curve]
-        with replacing(self.curve) as file:
-            lines = [",".join(rows[0]), *(",".join(str(value) for value in row.values()) for row in rows)]
-            file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+def _tensors(weights: Arrays) -> dict[str, Tensor]:
+    floats: dict[str, npt.NDArray[np.float32]] = {name: array.astype(np.float32) for name, array in weights.items()}
+    return {name: torch.from_numpy(array) for name, array in floats.items()}
 
 
-class Teller(Callback):
-    """Tells a run each step, and stops when it or the clock says so."""
-
-    def __init__(self, run: Run, budget: Budget) -> None:
-        self.run, self.budget, self._told = run, budget, 0
-
-    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        self.run.check_cancelled()
-        step = trainer.global_step
-        if step == self._told:  # some batches are parts of a step
-            return
-        self._told = step
-        share = self.budget.share(step)
-        left = self.budget.spent * (1 - share) / share
-        done = max(step, round(share * self.budget.steps))
-        self.run.on_progress(Progress("training", done, self.budget.steps, left))
-        if share >= 1:
-            trainer.should_stop = True
-
-
-class Stretches(Sampler[int]):
-    """The numbers of the lessons of one stretch (an epoch to Lightning) after another."""
-
-    def __init__(self, length: int) -> None:
-        self.length, self._stretch = length, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Lightning calls it before each stretch, after a resumption too."""
-        self._stretch = epoch
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __iter__(self) -> Iterator[int]:
-        first = self._stretch * self.length
-        return iter(range(first, first + self.length))
+def _of_first(value: float, device: torch.device) -> float:
+    """The first process's value, in all that learn together."""
+    if place()[1] == 1:
+        return value
+    told = torch.tensor([value], dtype=torch.float64, device=device)
+    distributed.broadcast(told, 0)
+    return float(told.item())
 
 
 def _cosine(share: float) -> float:

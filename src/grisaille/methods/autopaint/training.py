@@ -5,41 +5,36 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import pickle
+import shutil
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from grisaille.core.config import knobs
 from grisaille.core.errors import OutOfMemory, UnsuitableVolume
 from grisaille.core.run import Precision, Run
 from grisaille.methods.autopaint.config import AutoPaintConfig
-from grisaille.methods.autopaint.lessons import Framed, Lesson, Lessons, collated
+from grisaille.methods.autopaint.lessons import Framed, Lessons
 from grisaille.nn.device import describe, is_out_of_memory, resolve_device
 from grisaille.nn.engine import load_engine
 from grisaille.nn.threads import threads
 
 if TYPE_CHECKING:
     import torch
-    from torch.utils.data import DataLoader
 
     from grisaille.methods.autopaint.inpainter import Arrays
     from grisaille.methods.autopaint.pupil import CurvePoint, Pupil
 
-CHECKPOINT = "training.ckpt"
-CURVE = "training.csv"
+CHECKPOINT, CURVE, BOARD = "training.ckpt", "training.csv", "tensorboard"
+"""In the training's folder."""
 STRETCH = 50
 """Steps between two checkpoints; at most so many are done again after a kill."""
-
-_PRECISION = {
-    Precision.FLOAT32: "32-true",
-    Precision.BFLOAT16: "bf16-mixed",
-    Precision.FLOAT16: "16-mixed",
-}
 
 
 def train(
@@ -48,23 +43,38 @@ def train(
     run: Run,
     *,
     folder: Path,
+    watched: Sequence[Framed] = (),
+    start: Arrays | None = None,
     minutes: float | None = None,
+    until: float = 1.0,
     stretch: int = STRETCH,
 ) -> tuple[Arrays, tuple[CurvePoint, ...]]:
     """The averaged weights after ``config.steps`` steps, and the curve of the loss.
 
-    A training of the same settings, seed and number of frames that ``folder`` holds is gone on with, to
-    the same weights as if it had not been broken off; one that is complete is given back as it is.
+    A training of the same settings, seed, start and number of frames that ``folder`` holds is gone on
+    with, to the same weights as if it had not been broken off; one that is complete is given back as it is.
+
+    The device ``cuda`` means all GPUs that CUDA shows to this process, ``auto`` and ``cuda:N`` one. Each
+    gets its part of every step, so that as many learn the same as one, up to rounding.
 
     Parameters
     ----------
     frames
         Of healthy patients, ``frame_cache.FrameCache`` say; read as often as there are lessons.
     folder
-        Made where missing; gets the checkpoint and ``training.csv``.
+        Made where missing; gets the checkpoint, ``training.csv`` and, where TensorBoard is
+        installed, its files in ``tensorboard``.
+    watched
+        Frames of patients kept out: the loss of the same few lessons on them is added to the
+        curve every few stretches, and changes nothing of what is learned.
+    start
+        Weights to begin with, by name; those of ``run.seed`` if None.
     minutes
         Of training, breaks not counted, after which it ends even if steps are left; the learning
-        rate then falls by the clock.
+        rate then falls by the clock. ``config.minutes`` if None.
+    until
+        Share of the training after which it stops, at the end of a stretch; called again with
+        more, it goes on as if it had not.
     stretch
         Steps between two checkpoints and points of the curve.
 
@@ -73,7 +83,9 @@ def train(
     UnsuitableVolume
         If there is no frame.
     ConfigError
-        If the training diverged.
+        If the training diverged, or several GPUs cannot be had from where it was called.
+    OutputError
+        If the checkpoint cannot be written; the one before stays.
     OutOfMemory
         If not even one slab fits.
     Cancelled
@@ -83,92 +95,74 @@ def train(
         raise UnsuitableVolume("there is no study to train on; give studies of at least two healthy patients")
     load_engine("torch", "monai", "lightning")
     from grisaille.methods.autopaint.inpainter import arrays
+    from grisaille.methods.autopaint.teaching import Teaching
 
     folder.mkdir(parents=True, exist_ok=True)
-    device = resolve_device(run)
-    batch = config.batch
+    devices = _devices(run, config.batch)
+    run = _in_precision(run, config, devices[0])
+    whole = config.batch // len(devices)
+    batch = whole
     while True:
-        pupil = _pupil(frames, config, run, minutes)
+        pupil = _pupil(frames, config, run, minutes or config.minutes or None, start)
         steps_done = _steps_done(folder / CHECKPOINT, pupil, run)
+        if not steps_done:
+            shutil.rmtree(folder / BOARD, ignore_errors=True)  # of a training that is not gone on with
         try:
-            if pupil.budget.share(steps_done) < 1:
+            if pupil.budget.share(steps_done) < until:
                 with threads(run), _quiet():
-                    teaching = _Teaching(Lessons(frames, config, run.seed), folder, device, batch, stretch)
+                    lessons = Lessons(frames, config, run.seed)
+                    teaching = Teaching(lessons, watched, folder, devices, batch, stretch, until)
                     teaching.teach(pupil, run, resume=steps_done > 0)
-                run.ran_on(str(device))
+                for device in devices:
+                    run.ran_on(str(device))
             return arrays(pupil.average), tuple(pupil.curve)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-        batch = _smaller(batch, config.batch, device, run)
+        batch = _smaller(batch, whole, devices[0], run)
 
 
-@dataclass(frozen=True, eq=False)
-class _Teaching:
-    """How a pupil is taught: ``batch`` lessons at a time, as many a step as the settings say."""
+def _in_precision(run: Run, config: AutoPaintConfig, device: torch.device) -> Run:
+    """The run in the arithmetic that is asked for.
 
-    lessons: Lessons
-    folder: Path
-    device: torch.device
-    batch: int
-    stretch: int
-
-    def teach(self, pupil: Pupil, run: Run, *, resume: bool) -> None:
-        from lightning.pytorch import Trainer
-
-        from grisaille.methods.autopaint.pupil import Keeper, Teller
-
-        config, checkpoint, device = self.lessons.config, self.folder / CHECKPOINT, self.device
-        trainer = Trainer(
-            accelerator="gpu" if device.type == "cuda" else device.type,
-            devices=[device.index or 0] if device.type == "cuda" else 1,
-            precision=_PRECISION[run.precision],  # type: ignore[arg-type] # one of Lightning's literals
-            max_epochs=-(-config.steps // self.stretch),  # with max_steps, a resumed Trainer cuts a stretch short
-            accumulate_grad_batches=config.batch // self.batch,
-            gradient_clip_val=1.0,
-            callbacks=[Teller(run, pupil.budget), Keeper(checkpoint, self.folder / CURVE)],
-            default_root_dir=self.folder,
-            logger=False,
-            enable_checkpointing=True,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
-        )
-        trainer.fit(pupil, self._loader(), ckpt_path=checkpoint if resume else None, weights_only=True)
-
-    def _loader(self) -> DataLoader[Lesson]:
-        import torch
-        from torch.utils.data import DataLoader
-
-        from grisaille.methods.autopaint.pupil import Stretches
-
-        on_gpu = self.device.type == "cuda"  # which is faster than one process can make lessons
-        workers = min(8, (os.cpu_count() or 2) - 1) if on_gpu else 0
-        return DataLoader(
-            self.lessons,  # type: ignore[arg-type] # endless, so of no length
-            batch_size=self.batch,
-            generator=torch.Generator(),  # else it draws from the global one
-            sampler=Stretches(self.stretch * self.lessons.config.batch),
-            collate_fn=_tensors,
-            num_workers=workers,
-            persistent_workers=workers > 0,
-            pin_memory=on_gpu,
-        )
+    The CPU stays with float32: bfloat16 is no faster there, and oneDNN's gave another curve each time, once in
+    four a NaN (torch 2.14, avx512_bf16).
+    """
+    wanted = config.precision if run.precision is Precision.FLOAT32 else run.precision
+    if device.type == "cpu" and wanted is not Precision.FLOAT32:
+        run.note(f"on the CPU it trains in float32; {wanted.value} is for GPUs")
+        wanted = Precision.FLOAT32
+    return replace(run, precision=wanted)
 
 
-def _tensors(lessons: list[Lesson]) -> tuple[torch.Tensor, ...]:
+def _devices(run: Run, batch: int) -> tuple[torch.device, ...]:
+    """All GPUs that a step can be shared among evenly, if ``cuda`` is asked for; else the one device."""
     import torch
 
-    return tuple(torch.from_numpy(array) for array in collated(lessons))
+    first = resolve_device(run)
+    if run.device != "cuda":
+        return (first,)
+    there = torch.cuda.device_count()
+    used = next(count for count in range(there, 0, -1) if batch % count == 0)
+    if used < there:
+        run.note(
+            f"{used} of {there} GPUs are used, for a step has {batch} slabs; choose a batch that {there} divides, "
+            "and name one as cuda:N to leave the others free"
+        )
+    return tuple(torch.device("cuda", number) for number in range(used))
 
 
-def _pupil(frames: Sequence[Framed], config: AutoPaintConfig, run: Run, minutes: float | None) -> Pupil:
+def _pupil(
+    frames: Sequence[Framed], config: AutoPaintConfig, run: Run, minutes: float | None, start: Arrays | None
+) -> Pupil:
     from grisaille.methods.autopaint.pupil import Budget, Pupil
 
-    learnt = {one.name for one in knobs(AutoPaintConfig) if not one.after_fit}
+    learnt = {one.name for one in knobs(AutoPaintConfig) if not one.after_fit} - {"minutes"}
     settings: dict[str, Any] = {name: value for name, value in config.to_mapping().items() if name in learnt}
-    told = json.dumps([settings, run.seed, run.precision.value, len(frames)], sort_keys=True)
-    return Pupil(config, run.seed, Budget(config.steps, minutes), hashlib.sha256(told.encode()).hexdigest())
+    told = hashlib.sha256(json.dumps([settings, run.seed, run.precision.value, len(frames)], sort_keys=True).encode())
+    for name in sorted(start or ()):
+        told.update(name.encode() + np.ascontiguousarray(start[name]).tobytes())  # type: ignore[index] # not None
+    return Pupil(config, run.seed, Budget(config.steps, minutes), told.hexdigest(), start)
 
 
 def _steps_done(path: Path, pupil: Pupil, run: Run) -> int:
@@ -181,7 +175,16 @@ def _steps_done(path: Path, pupil: Pupil, run: Run) -> int:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         if pupil.take_up(checkpoint):
             return int(checkpoint["global_step"])
-    except (OSError, RuntimeError, EOFError, KeyError, pickle.UnpicklingError):
+    except (
+        OSError,
+        RuntimeError,
+        EOFError,
+        LookupError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        pickle.UnpicklingError,
+    ):
         pass
     run.note(f"{path.name} is damaged or of a training with other settings or studies; starting anew")
     return 0
