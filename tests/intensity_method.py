@@ -54,6 +54,7 @@ class IntensityMethod:
 
     name: ClassVar[str] = "intensity"
     config_class: ClassVar[type[Config]] = IntensityConfig
+    learns_around_lesions: ClassVar[bool] = False
 
     config: IntensityConfig
     mean: float = 0.0

@@ -19,8 +19,9 @@ def calibrate(method: Method, healthy_cases: Sequence[Case], *, run: Run | None 
     Raises
     ------
     ConfigError
-        If there is no case or one is not healthy.
+        If there is no case, or one is not healthy and the method cannot look around its lesions.
     InputError
         If a case holds nothing that the method can work on; says which.
     """
-    return method.calibrate(suitable_cases(healthy_cases, method.modalities), run or Run())
+    cases = suitable_cases(healthy_cases, method.modalities, around_lesions=method.learns_around_lesions)
+    return method.calibrate(cases, run or Run())

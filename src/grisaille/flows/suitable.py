@@ -44,18 +44,22 @@ def require_suitable(study: Study, modalities: Iterable[str]) -> None:
         _require_content(volume)
 
 
-def suitable_cases(cases: Sequence[Case], modalities: Iterable[str] | None = None) -> tuple[Case, ...]:
+def suitable_cases(
+    cases: Sequence[Case], modalities: Iterable[str] | None = None, *, around_lesions: bool = False
+) -> tuple[Case, ...]:
     """The same healthy cases, each checked by ``require_suitable`` whenever it is read.
 
     Parameters
     ----------
     modalities
         What the method knows; whatever a study holds if None.
+    around_lesions
+        Whether a case may hold lesions whose masks are its truth.
 
     Raises
     ------
     ConfigError
-        If there is no case, or one is known to hold a lesion.
+        If there is no case, or one is known to hold a lesion that may not be there.
     """
     if not cases:
         raise ConfigError("no healthy case was given; learning what is healthy needs at least one")
@@ -63,8 +67,11 @@ def suitable_cases(cases: Sequence[Case], modalities: Iterable[str] | None = Non
     checked = []
     for number, case in enumerate(cases, start=1):
         what = f"case {number} of {len(cases)}"
-        if case.healthy is False or (case.truth is not None and case.truth.voxels.any()):
-            raise ConfigError(f"{what} holds lesions; a method learns from healthy cases only")
+        masked = case.truth is not None and bool(case.truth.voxels.any())
+        if masked and not around_lesions:
+            raise ConfigError(f"{what} holds lesions; this method learns from healthy cases only")
+        if case.healthy is False and not masked:
+            raise ConfigError(f"{what} holds lesions that no mask shows; give their masks, or leave the case out")
         checked.append(replace(case, load=partial(_load, case, what, known)))
     return tuple(checked)
 

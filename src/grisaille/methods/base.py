@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -22,11 +23,13 @@ from grisaille.weights.store import WeightsFile
 class Method(Protocol):
     """A way to tell what is not healthy; frozen, every step gives a new one.
 
-    ``name`` is how catalog, command line and panel know it; ``config_class`` its settings.
+    ``name`` is how catalog, command line and panel know it; ``config_class`` its settings;
+    ``learns_around_lesions`` whether a case may hold lesions if its truth says where.
     """
 
     name: ClassVar[str]
     config_class: ClassVar[type[Config]]
+    learns_around_lesions: ClassVar[bool]
 
     @property
     def config(self) -> Config:
@@ -83,6 +86,15 @@ class Method(Protocol):
         ``files`` are those of ``required_weights`` and the one that the bundle was read from, by
         their names: all of them are ``weights`` from then on.
         """
+        ...
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A method whose fit takes so long that it goes on where it was broken off."""
+
+    def fit_in(self, folder: Path, cases: Sequence[Case], run: Run) -> Method:
+        """As ``fit``; what is left in ``folder`` by a fit of the same cases and settings is gone on with."""
         ...
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ from grisaille.imaging.findings import find_findings
 from grisaille.methods.autopaint.again import LastFrame
 from grisaille.methods.autopaint.candidates import dilated
 from grisaille.methods.autopaint.config import AutoPaintConfig
+from grisaille.methods.autopaint.frame import Frame
 from grisaille.methods.autopaint.method import AutoPaint
 from grisaille.methods.autopaint.norms import SHARES, Norms
 from grisaille.methods.base import Repaintable
@@ -130,12 +131,12 @@ def test_the_same_region_gives_the_same_again_and_the_result_stays_as_it_was() -
 
 
 def test_the_frame_of_the_study_scored_last_is_made_once() -> None:
-    last = LastFrame()
-    frame = last.of(study(), CONFIG)
-    assert last.of(Study(study().volumes, "the same volumes"), CONFIG) is frame
+    last, made = LastFrame(), partial(Frame.of, config=CONFIG)
+    frame = last.of(study(), made)
+    assert last.of(Study(study().volumes, "the same volumes"), made) is frame
     alone = Study({"pet": study().volumes["pet"]})
-    assert set(last.of(alone, CONFIG).images) == {"pet"}
-    assert last.of(study(), CONFIG) is not frame
+    assert set(last.of(alone, made).images) == {"pet"}
+    assert last.of(study(), made) is not frame
 
 
 def test_only_slabs_that_meet_the_region_are_painted() -> None:

@@ -33,4 +33,10 @@ def test_windows_are_pairs():
 
 def test_what_a_fitted_model_may_still_change_is_marked():
     free = {one.name for one in knobs(AutoPaintConfig) if one.after_fit}
-    assert free == {"rounds", "smallest_ml", "delineation", "grow_mm", "preset"}
+    assert free == {"rounds", "smallest_ml", "adapt_steps", "suv_reference", "delineation", "grow_mm", "preset"}
+
+
+def test_the_published_preset_neither_adapts_nor_scales() -> None:
+    for setting in ({"adapt_steps": 5}, {"suv_reference": "muscle"}):
+        with pytest.raises(ConfigError, match="published preset"):
+            AutoPaintConfig(preset="published", **setting)

@@ -108,8 +108,10 @@ def test_two_studies_of_one_patient_are_two_frames(tmp_path: Path) -> None:
 
 def test_other_settings_and_another_truth_are_other_frames(tmp_path: Path) -> None:
     reader = Reader()
+    pet = small_pet().reference
+    middle = pet.to_mm(np.array(pet.shape) / 2)
     truths = [None] + [
-        Labels(np.full((2, 2, 2), value, np.uint16), Grid.from_spacing((2, 2, 2), spacing))
+        Labels(np.full((2, 2, 2), value, np.uint16), Grid.from_spacing((2, 2, 2), spacing, middle))
         for value, spacing in ((0, 4.0), (0, 8.0), (1, 8.0))
     ]
     for truth in truths:
@@ -143,3 +145,10 @@ def test_another_process_can_read_it(tmp_path: Path) -> None:
     cache = FrameCache(tmp_path, CONFIG).keeping([case("a", small_pet)], Run())
     other = pickle.loads(pickle.dumps(cache))  # noqa: S301 - as workers of a data loader do
     np.testing.assert_array_equal(other[0].images["pet"], cache[0].images["pet"])
+
+
+def test_a_mask_that_was_drawn_elsewhere_is_said_of_its_study(tmp_path: Path) -> None:
+    elsewhere = Labels(np.ones((2, 2, 2), np.uint16), Grid.from_spacing((2, 2, 2), 4.0, (5000.0, 0.0, 0.0)))
+    cases = [case("a", small_pet), case("b", small_pet, elsewhere)]
+    with pytest.raises(UnsuitableVolume, match=r"study 2 of 2: the mask of the lesions lies outside"):
+        FrameCache(tmp_path, CONFIG).keeping(cases, Run())

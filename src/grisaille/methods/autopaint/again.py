@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -27,22 +28,29 @@ from grisaille.methods.autopaint.norms import Norms
 from grisaille.methods.autopaint.painting import CHANNELS, Floats, Painter, all_channels
 from grisaille.methods.autopaint.twin import CONFIDENCE, DOUBT, PAINTED, RESIDUAL, Z, change, confidence, with_values
 
+if TYPE_CHECKING:
+    from grisaille.methods.autopaint.adapting import Adapted
+
 
 @dataclass(eq=False)
 class LastFrame:
-    """The frame of the study scored last: making it takes longer than painting one region in it."""
+    """The frame of the study scored last: making it takes longer than painting one region in it.
+
+    ``closer`` is what was adapted to that study, if anything was.
+    """
 
     volumes: tuple[Volume, ...] = ()
     frame: Frame | None = None
+    closer: Adapted | None = None
 
-    def of(self, study: Study, config: AutoPaintConfig) -> Frame:
+    def of(self, study: Study, make: Callable[[Study], Frame]) -> Frame:
         """The frame of a study, made unless it is the last one's."""
         volumes = tuple(study.volumes.values())
         frame = self.frame
         is_last = len(volumes) == len(self.volumes) and all(map(operator.is_, volumes, self.volumes))
         if frame is None or not is_last:
-            frame = Frame.of(study, config)
-            self.volumes, self.frame = volumes, frame
+            frame = make(study)
+            self.volumes, self.frame, self.closer = volumes, frame, None
         return frame
 
 
@@ -138,7 +146,7 @@ def put_in(
     grid, extras = anomaly.grid, dict(anomaly.extras)
     share = frame.to_volume(painting.hole, grid)
     where = (share > 0) & anomaly.body
-    residual = change(painting.key, painting.mean, frame.images[painting.key], config)
+    residual = change(frame, painting.key, painting.mean, frame.images[painting.key], config)
     for name, values in ((Z, painting.z), (RESIDUAL, residual)):
         new = frame.to_volume(np.where(painting.hole, values, np.float32(0)), grid)
         extras[name] = _blended(extras[name], new, share, where)
@@ -178,7 +186,7 @@ def _twin(
     twins = study if before is None else before
     volumes: dict[str, Volume] = {}
     for key, volume in study.volumes.items():
-        healthy = change(key, frame.images[key], painting.healthy[key], config)
+        healthy = change(frame, key, frame.images[key], painting.healthy[key], config)
         added = frame.to_volume(np.where(hole, healthy, np.float32(0)), volume)
         share = frame.to_volume(hole, volume)
         where, twin = share > 0, twins.volumes[key]

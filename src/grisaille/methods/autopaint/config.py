@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from grisaille.core.config import Config, knob
 from grisaille.core.errors import ConfigError
+from grisaille.core.run import Precision
 
 
 class Preset(StrEnum):
@@ -18,6 +19,13 @@ class Preset(StrEnum):
 
     GRISAILLE = "grisaille"
     PUBLISHED = "published"
+
+
+class SuvReference(StrEnum):
+    """What SUV are scaled by."""
+
+    NONE = "none"
+    MUSCLE = "muscle"
 
 
 @dataclass(frozen=True)
@@ -102,12 +110,49 @@ class AutoPaintConfig(Config):
         advanced=True,
         after_fit=True,
     )
+    minutes: float = knob(
+        0.0,
+        "Minutes of training after which it ends even if steps are left; 0 for no limit",
+        low=0.0,
+        high=100_000.0,
+        unit="min",
+        advanced=True,
+    )
+    precision: Precision = knob(
+        Precision.FLOAT32,
+        "Arithmetic of the training alone; bfloat16 takes about two thirds of the memory on GPUs that know it",
+        advanced=True,
+    )
+    trim: float = knob(
+        0.0,
+        "Share of the tissue that stands out most, taken for sick and left out of the second half of the training; "
+        "for patients of whom nobody said that they are healthy",
+        low=0.0,
+        high=0.2,
+        advanced=True,
+    )
+    adapt_steps: int = knob(
+        0,
+        "Training steps on the study itself before it is scored, for scanners unlike those of the training; 0 for none",
+        low=0,
+        high=100_000,
+        advanced=True,
+        after_fit=True,
+    )
+    suv_reference: SuvReference = knob(
+        SuvReference.NONE,
+        "Tissue whose SUV is brought to that of the patients learned from, for scanners that read higher or lower",
+        advanced=True,
+        after_fit=True,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, slices in (("slab", self.slab), ("lesson", self.lesson)):
             if slices % 16:
                 raise ConfigError(f"{name} is {slices} slices, expected a multiple of 16")
+        if self.preset is Preset.PUBLISHED and (self.adapt_steps or self.suv_reference is not SuvReference.NONE):
+            raise ConfigError("the published preset neither adapts nor scales SUV; leave adapt_steps and suv_reference")
         if not self.cells_mm:
             raise ConfigError("cells_mm is empty, expected at least one side of cubes")
         if len(self.ct_windows) != 4 or any(low >= high for low, high in self.windows):

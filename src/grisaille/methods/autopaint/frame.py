@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -57,13 +57,17 @@ class Frame:
     body
         (z, y, x); what the CT shows, and the PET where the CT does not reach.
     covered
-        (z, y, x) by modality: inside its field of view. All of the frame where not given.
+        (z, y, x) by modality: inside its field of view, and not hidden for another reason. All of the
+        frame where not given.
+    suv_scale
+        What the study's SUV were multiplied by.
     """
 
     grid: Grid
     images: Mapping[str, npt.NDArray[Any]]
     body: Mask
     covered: Mapping[str, Mask] = field(default_factory=dict)
+    suv_scale: float = 1.0
 
     def __post_init__(self) -> None:
         shape = self.grid.shape
@@ -99,6 +103,20 @@ class Frame:
             values = resample(volume, grid).voxels
             images[key] = log_suv(values)[None] if key == "pet" else ct_channels(values, windows)
         return cls(grid, images, _body(scans, covered, grid), covered)
+
+    def hiding(self, mask: Mask) -> Self:
+        """The same with ``mask`` (z, y, x) as if no scanner had seen it: a hole in every pass, and never compared."""
+        require_shape(mask, self.grid.shape, "what a frame hides")
+        return replace(self, covered={key: covered & ~mask for key, covered in self.covered.items()})
+
+    def scaled(self, factor: float) -> Self:
+        """The same patient by a scanner that reads SUV ``factor`` times as high."""
+        images = {**self.images, "pet": log_suv(suv(self.images["pet"]) * np.float32(factor))}
+        return replace(self, images=images, suv_scale=self.suv_scale * factor)
+
+    def only(self, key: str) -> Self:
+        """One modality alone; the body stays."""
+        return replace(self, images={key: self.images[key]}, covered={key: self.covered[key]})
 
     def to_volume(self, array: npt.NDArray[Any], like: Volume | Grid) -> Floats:
         """An array of this frame (z, y, x) at the voxels of ``like``, interpolated linearly; 0 beyond the frame."""

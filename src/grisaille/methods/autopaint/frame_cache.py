@@ -18,6 +18,7 @@ from grisaille.core.run import Run
 from grisaille.core.safe_write import replacing_folder
 from grisaille.core.study import Case
 from grisaille.methods.autopaint.frame import Frame
+from grisaille.methods.autopaint.withheld import MARGIN_MM, frame_without_lesions, is_healthy
 
 if TYPE_CHECKING:
     from grisaille.methods.autopaint.config import AutoPaintConfig
@@ -62,6 +63,8 @@ class FrameCache(Sequence[Frame]):
     def keeping(self, cases: Iterable[Case], run: Run) -> Self:
         """The cache with these cases after those it has; each is made now unless it lies there already.
 
+        What lies near the lesions of a case's truth is hidden in its frame.
+
         What was finished before a kill or a failure stays and is not made again.
 
         Raises
@@ -73,11 +76,13 @@ class FrameCache(Sequence[Frame]):
         """
         seen = Counter(one.patient for one in self.kept)
         kept = list(self.kept)
-        for case in run.track(tuple(cases), "preparing studies"):
+        cases = tuple(cases)
+        for number, case in enumerate(run.track(cases, "preparing studies"), start=1):
             name = self._name(case, seen[case.patient])
             seen[case.patient] += 1
             if not (self.folder / name).is_dir():
-                self._write(Frame.of(case.load(), self.config), name)
+                frame = Frame.of(case.load(), self.config)
+                self._write(frame_without_lesions(frame, case, f"study {number} of {len(cases)}"), name)
             kept.append(KeptFrame(case.patient, name))
         return replace(self, kept=tuple(kept))
 
@@ -113,6 +118,8 @@ class FrameCache(Sequence[Frame]):
         told = hashlib.sha256(
             repr((LAYOUT, self.config.spacing_mm, self.config.windows, case.patient, number)).encode()
         )
+        if not is_healthy(case):
+            told.update(repr(MARGIN_MM).encode())
         if case.truth is not None:
             told.update(repr(case.truth.grid.shape).encode())
             told.update(case.truth.grid.affine.tobytes())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,14 +16,17 @@ from grisaille.core.grid import Grid
 from grisaille.core.run import Run
 from grisaille.core.study import Case, Study
 from grisaille.methods.autopaint.candidates import Mask, Outline, mark
-from grisaille.methods.autopaint.config import AutoPaintConfig
+from grisaille.methods.autopaint.config import AutoPaintConfig, Preset, SuvReference
 from grisaille.methods.autopaint.frame import Frame
 from grisaille.methods.autopaint.loop import FirstLook, first_look, judged, one_sided, repaint
-from grisaille.methods.autopaint.norms import Norms, ends, spreads, tail
+from grisaille.methods.autopaint.norms import Norms, ends, spreads, tail, usual
 from grisaille.methods.autopaint.painting import CHANNELS, Floats, Painter
 from grisaille.methods.autopaint.promise import calibration, count
 from grisaille.methods.autopaint.twin import anomaly_map, residual_of
+from grisaille.methods.autopaint.withheld import is_healthy, near_lesions
 from grisaille.methods.scan_count import ScanCount
+
+UNCERTAIN = "adapted to one study: the promise was measured before that, and no longer holds strictly"
 
 NORMED = 8
 """Patients whose first look is enough for the norms; the promise counts all."""
@@ -42,6 +45,38 @@ def named(keys: Sequence[str]) -> str:
     return "+".join(sorted(keys))
 
 
+def drawing(config: AutoPaintConfig) -> dict[str, float]:
+    """The settings after the fit that the promise depends on; the presets' have different keys."""
+    if config.preset is Preset.PUBLISHED:
+        return {"published": 1.0, "smallest_ml": config.smallest_ml}
+    return {
+        "rounds": float(config.rounds),
+        "delineation": config.delineation,
+        "grow_mm": config.grow_mm,
+        "smallest_ml": config.smallest_ml,
+    } | ({"muscle": 1.0} if config.suv_reference is SuvReference.MUSCLE else {})
+
+
+def promise_of(
+    key: str,
+    calibrations: Mapping[str, Calibration],
+    measured_with: Mapping[str, float],
+    config: AutoPaintConfig,
+    run: Run,
+) -> Calibration:
+    """What was measured of these modalities; nothing if it was measured with the other preset."""
+    wanted = drawing(config)
+    if measured_with and ("published" in measured_with) != ("published" in wanted):
+        run.note(
+            f"the promise was measured with another preset than {config.preset.value} and does not hold; "
+            "calibrate the model with this preset, or ask for the most anomalous share of the body (top)"
+        )
+        return Calibration.none()
+    if measured_with != wanted:
+        run.note("the promise was measured with other settings of rounds, outline, smallest finding or SUV reference")
+    return calibrations.get(key, Calibration.none())
+
+
 def usable(study: Study) -> Study:
     """The study without what AutoPaint does not paint."""
     return Study({key: volume for key, volume in study.volumes.items() if key in CHANNELS}, study.patient)
@@ -53,14 +88,21 @@ def measure(
     cases: Sequence[Case],
     run: Run,
     known: Mapping[str, Norms] | None = None,
+    framed: Callable[[Study], Frame] | None = None,
 ) -> Measured:
-    """Norms and promise of healthy cases that the network was not trained on.
+    """Norms and promise of healthy tissue that the network was not trained on.
+
+    What lies near the lesions of a case's truth is not counted as tissue, and findings that reach
+    there are not counted as false positives.
 
     Parameters
     ----------
     known
         Norms whose spreads and candidates stay as they are; those that it lacks are measured too.
+    framed
+        How a study is brought into the working frame; ``Frame.of`` by default.
     """
+    framed = framed or partial(Frame.of, config=config)
     having: dict[tuple[str, ...], list[Case]] = {}
     for case in cases:
         keys = sorted(key for key in case.load().volumes if key in CHANNELS)
@@ -71,7 +113,7 @@ def measure(
     for part, those in sorted(having.items()):
         key = named(part)
         with TemporaryDirectory(prefix="grisaille-") as folder:
-            cohort = _Cohort(painter, config, part, tuple(those), Path(folder))
+            cohort = _Cohort(painter, config, framed, part, tuple(those), Path(folder))
             basis = (known or {}).get(key) or cohort.norms(run)
             norms[key], calibrations[key] = cohort.promise(basis, run)
     return Measured(norms, calibrations)
@@ -83,6 +125,7 @@ class _Cohort:
 
     painter: Painter
     config: AutoPaintConfig
+    framed: Callable[[Study], Frame]
     part: tuple[str, ...]
     cases: tuple[Case, ...]
     folder: Path
@@ -90,14 +133,17 @@ class _Cohort:
     def norms(self, run: Run) -> Norms:
         """How far healthy tissue is from what is painted, and how high its first scores reach."""
         looks = [partial(self._look, number, run) for number in range(min(NORMED, len(self.cases)))]
-        width = spreads([scale[body] for scale in look.distances] for look, body in (one() for one in looks))
+        width, often = (
+            measured([scale[body] for scale in look.distances] for look, body in (one() for one in looks))
+            for measured in (spreads, usual)
+        )
         reached = tail(one_sided(look.key, look.combined(width)[0])[body] for look, body in (one() for one in looks))
-        return Norms(width, *ends(reached), reached)
+        return Norms(width, *ends(reached), reached, often)
 
     def promise(self, norms: Norms, run: Run) -> tuple[Norms, Calibration]:
         """The same norms with the tail of the final scores, and what each cut through those costs."""
         grids = [self._score(number, norms, run) for number in range(len(self.cases))]
-        norms = replace(norms, tail=tail(scores[body] for scores, _, body in self._scored()))
+        norms = replace(norms, tail=tail(one.scores[one.healthy] for one in self._scored()))
         numbered = zip(self.cases, grids, self._scored(), strict=True)
         counts = [
             self._count(case, grid, scored, norms)
@@ -119,8 +165,11 @@ class _Cohort:
         if file.exists():
             with np.load(file) as kept:
                 return FirstLook(str(kept["key"]), kept["distances"], kept["means"]), kept["body"]
-        frame = Frame.of(self._study(number), self.config)
-        look, body = first_look(self.painter, frame, self.config, run), judged(frame)[1]
+        frame = self.framed(self._study(number))
+        look, body = (
+            first_look(self.painter, frame, self.config, run),
+            self._healthy(number, judged(frame)[1], frame.grid),
+        )
         if number < NORMED:
             np.savez(file, key=look.key, distances=look.distances, means=look.means, body=body)
         return look, body
@@ -128,25 +177,53 @@ class _Cohort:
     def _score(self, number: int, norms: Norms, run: Run) -> Grid:
         """Keep what ``label`` needs of a patient; gives its grid."""
         study = self._study(number)
-        frame = Frame.of(study, self.config)
+        frame = self.framed(study)
         painting = repaint(self.painter, frame, self._look(number, run)[0], norms, self.config, run)
         anomaly = anomaly_map(study, frame, painting, self.config, Calibration.none())
-        np.savez(self._file(number), scores=anomaly.scores, residual=residual_of(anomaly.extras), body=anomaly.body)
+        body = self._healthy(number, anomaly.body, anomaly.grid)
+        kept = {"scores": anomaly.scores, "residual": residual_of(anomaly.extras), "body": body, "all": anomaly.body}
+        np.savez(self._file(number), **kept)  # type: ignore[arg-type] # arrays by name
         return anomaly.grid
+
+    def _healthy(self, number: int, body: Mask, grid: Grid) -> Mask:
+        """The body less what lies near known lesions."""
+        case = self.cases[number]
+        return body if is_healthy(case) or case.truth is None else body & ~near_lesions(case.truth, grid)
 
     def _file(self, number: int) -> Path:
         return self.folder / f"scored{number}.npz"
 
-    def _scored(self) -> Iterator[tuple[Floats, Floats, Mask]]:
-        """Scores, residual and body of each patient."""
+    def _scored(self) -> Iterator[_Scored]:
         for number in range(len(self.cases)):
             with np.load(self._file(number)) as kept:
-                yield kept["scores"], kept["residual"], kept["body"]
+                yield _Scored(kept["scores"], kept["residual"], kept["body"], kept["all"])
 
-    def _count(self, case: Case, grid: Grid, scored: tuple[Floats, Floats, Mask], norms: Norms) -> ScanCount:
-        scores, residual, body = scored
+    def _count(self, case: Case, grid: Grid, scored: _Scored, norms: Norms) -> ScanCount:
+        sick = scored.body & ~scored.healthy
 
         def marked(high: float) -> npt.NDArray[np.uint16]:
-            return mark(scores, residual, body, (high, norms.spreading(high)), Outline.of(self.config), grid)
+            cuts = high, norms.spreading(high)
+            labels = mark(scored.scores, scored.residual, scored.body, cuts, Outline.of(self.config), grid)
+            return without_touching(labels, sick)
 
-        return count(scores, body, marked, case.patient)
+        return count(scored.scores, scored.healthy, marked, case.patient)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scored:
+    """What ``label`` needs of a patient, (z, y, x) each; ``healthy`` is the part of the body that is counted."""
+
+    scores: Floats
+    residual: Floats
+    healthy: Mask
+    body: Mask
+
+
+def without_touching(labels: npt.NDArray[np.uint16], mask: Mask) -> npt.NDArray[np.uint16]:
+    """Findings (z, y, x) numbered anew from 1 without those that have a voxel in ``mask``: they are no false ones."""
+    touching = np.unique(labels[mask])
+    if not touching.any():
+        return labels
+    numbers = np.arange(int(labels.max()) + 1)
+    kept = ~np.isin(numbers, touching) & (numbers > 0)
+    return np.where(kept, np.cumsum(kept), 0).astype(np.uint16)[labels]

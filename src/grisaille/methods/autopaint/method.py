@@ -17,7 +17,7 @@ import numpy as np
 from grisaille.core.anomaly import AnomalyMap
 from grisaille.core.calibration import Calibration, CalibrationSource, Per
 from grisaille.core.config import Config
-from grisaille.core.errors import ConfigError, InputError, UnsuitableVolume
+from grisaille.core.errors import ConfigError, UnsuitableVolume
 from grisaille.core.labels import Labels
 from grisaille.core.result import WeightsUsed
 from grisaille.core.run import Run
@@ -25,23 +25,25 @@ from grisaille.core.study import Case, Study
 from grisaille.imaging.findings import label_above
 from grisaille.methods.autopaint.again import LastFrame, repainted, require_repaintable
 from grisaille.methods.autopaint.candidates import Mask, Outline, mark
+from grisaille.methods.autopaint.cohort import WATCHED, split, tell_of_lesions, usual_muscle
 from grisaille.methods.autopaint.config import AutoPaintConfig, Preset
 from grisaille.methods.autopaint.figures import figures
+from grisaille.methods.autopaint.frame import Frame
 from grisaille.methods.autopaint.frame_cache import FrameCache
-from grisaille.methods.autopaint.loop import first_look, repaint
-from grisaille.methods.autopaint.measuring import measure, named
+from grisaille.methods.autopaint.loop import FirstLook, first_look, repaint
+from grisaille.methods.autopaint.measuring import UNCERTAIN, drawing, measure, named, promise_of
 from grisaille.methods.autopaint.norms import Norms
 from grisaille.methods.autopaint.painting import CHANNELS, Painter
 from grisaille.methods.autopaint.published import promise as published
+from grisaille.methods.autopaint.reference import as_in_cohort
 from grisaille.methods.autopaint.state import read_state, write_state
+from grisaille.methods.autopaint.trimming import learn
 from grisaille.methods.autopaint.twin import anomaly_map, residual_of
 from grisaille.weights.bundle import Bundle
 from grisaille.weights.store import WeightsFile
 
 if TYPE_CHECKING:
     from grisaille.methods.autopaint.inpainter import Inpainter
-
-FEWEST_PATIENTS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +64,15 @@ class AutoPaint:
         Healthy people that the network was trained on.
     measured_with
         How findings were painted and drawn when the promise was measured; None before.
+    muscle
+        The cohort's median SUV of muscle, by the modalities that it was measured with.
+    adapted
+        Steps that the network learned from one study alone, after the fit.
     """
 
     name: ClassVar[str] = "autopaint"
     config_class: ClassVar[type[Config]] = AutoPaintConfig
+    learns_around_lesions: ClassVar[bool] = True
 
     config: AutoPaintConfig
     network: Inpainter | None = None
@@ -75,6 +82,8 @@ class AutoPaint:
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
     patients: int = 0
     measured_with: Mapping[str, float] = field(default_factory=dict)
+    muscle: Mapping[str, float] = field(default_factory=dict)
+    adapted: int = 0
     _last: LastFrame = field(default_factory=LastFrame, init=False, repr=False)
 
     @property
@@ -104,15 +113,19 @@ class AutoPaint:
         with TemporaryDirectory(prefix="grisaille-") as folder:
             return self.fit_in(Path(folder), cases, run)
 
-    def fit_in(self, folder: Path, cases: Sequence[Case], run: Run) -> Self:
-        """As ``fit``; a training that was broken off goes on where ``folder`` was left."""
+    def fit_in(self, folder: Path, cases: Sequence[Case], run: Run, *, minutes: float | None = None) -> Self:
+        """As ``fit``; a training that was broken off goes on where ``folder`` was left.
+
+        ``minutes`` of training are in place of those of the settings.
+        """
         from grisaille.methods.autopaint.inpainter import load
-        from grisaille.methods.autopaint.training import train
 
         run.check_cancelled()
         taught, held_out = split(cases, self.config.held_out, run.seed)
-        cache = FrameCache(folder / "frames", self.config).keeping(taught, run)
-        arrays, _ = train(cache, self.config, run, folder=folder / "training")
+        tell_of_lesions(held_out, run)
+        cache = FrameCache(folder / "frames", self.config)
+        cache, watched = cache.keeping(taught, run), cache.keeping(held_out[:WATCHED], run)
+        arrays = learn(cache, watched, self.config, run, folder=folder, minutes=minutes)
         # Rounded as in a file, so that a model scores the same before it was saved and after.
         rounded = {name: array.astype(np.float16) for name, array in arrays.items()}
         seen = {key for frame in cache for key in frame.images}
@@ -123,20 +136,22 @@ class AutoPaint:
             patients=len(set(cache.patients)),
             norms={},
             calibrations={},
+            muscle=usual_muscle(cache, self.config.windows),
+            adapted=0,
         )
         return trained.calibrate(held_out, run)
 
     def calibrate(self, cases: Sequence[Case], run: Run) -> Self:
         """The promise, measured on healthy cases that it was not trained on."""
         if self.config.preset is Preset.PUBLISHED:
-            promises = published.promises(self._painter(), self.config, cases, run)
-            return replace(self, calibrations=promises, measured_with=_drawing(self.config))
-        found = measure(self._painter(), self.config, cases, run, self.norms)
+            promises = published.promises(self.painter(), self.config, cases, run)
+            return replace(self, calibrations=promises, measured_with=drawing(self.config))
+        found = measure(self.painter(), self.config, cases, run, self.norms, self._frame)
         return replace(
             self,
             norms={**self.norms, **found.norms},
             calibrations=found.calibrations,
-            measured_with=_drawing(self.config),
+            measured_with=drawing(self.config),
         )
 
     def calibrated_on(self, source: CalibrationSource) -> Self:
@@ -151,15 +166,17 @@ class AutoPaint:
         UnsuitableVolume
             If the study has no modality that was learned, or no body, or its CT is of elsewhere.
         """
-        painter = self._painter()
         used = self._known(study)
         key = named(tuple(used.volumes))
-        promise = self._promise(key, run)
+        promise = promise_of(key, self.calibrations, self.measured_with, self.config, run)
         if self.config.preset is Preset.PUBLISHED:
-            return published.scored(painter, used, self.config, promise, run)
-        norms = self._norms(key)
-        frame = self._last.of(used, self.config)
-        look = first_look(painter, frame, self.config, run)
+            return published.scored(self.painter(), used, self.config, promise, run)
+        if self.adapted or self.config.adapt_steps:
+            run.note(UNCERTAIN)
+        frame = self._last.of(used, self._frame)
+        self._last.closer = None  # for it depends on the run
+        painter, norms, look = self._painted_by(frame, used, run)
+        look = look or first_look(painter, frame, self.config, run)
         painting = repaint(painter, frame, look, norms, self.config, run)
         anomaly = anomaly_map(used, frame, painting, self.config, promise)
         return replace(anomaly, measures=figures(anomaly, self.norms.get(key)))
@@ -186,9 +203,10 @@ class AutoPaint:
         """
         used = self._known(study)
         require_repaintable(anomaly, used, region)
-        frame = self._last.of(used, self.config)
+        frame = self._last.of(used, self._frame)
         run.check_cancelled()
-        return repainted(self._painter(), anomaly, used, frame, region, self._norms(named(tuple(used.volumes))), run)
+        painter, norms, _ = self._painted_by(frame, used, run)
+        return repainted(painter, anomaly, used, frame, region, norms, run)
 
     def label(self, anomaly: AnomalyMap, false_positives: float, per: Per) -> Labels:
         """Two thresholds and the outline on the residual; a share of the body is cut from the scores alone."""
@@ -233,26 +251,36 @@ class AutoPaint:
         """
         return cls(**read_state(bundle), weights=_used(files))
 
-    def _painter(self) -> Painter:
+    def painter(self) -> Painter:
+        """Its network, ready to paint."""
         if self.network is None:
             raise UnsuitableVolume("the model knows nothing yet; fit it on healthy patients first")
         return Painter(self.network, self.config)
 
-    def _promise(self, key: str, run: Run) -> Calibration:
-        """What was measured of these modalities; nothing if it was measured with the other preset."""
-        measured, wanted = self.measured_with, _drawing(self.config)
-        if measured and ("published" in measured) != ("published" in wanted):
-            run.note(
-                f"the promise was measured with another preset than {self.config.preset.value} and does not hold; "
-                "calibrate the model with this preset, or ask for the most anomalous share of the body (top)"
-            )
-            return Calibration.none()
-        if measured != wanted:
-            run.note("the promise was measured with other settings of rounds, outline or smallest finding")
-        return self.calibrations.get(key, Calibration.none())
-
-    def _norms(self, key: str) -> Norms:
+    def norms_of(self, key: str) -> Norms:
+        """What healthy patients of these modalities scored; made up where none were seen."""
         return self.norms.get(key) or Norms.unmeasured(len(self.config.cells_mm))
+
+    def _painted_by(self, frame: Frame, study: Study, run: Run) -> tuple[Painter, Norms, FirstLook | None]:
+        """Painter and norms, and what it saw already if it was adapted to the frame just now."""
+        painter, norms, steps = self.painter(), self.norms_of(named(tuple(study.volumes))), self.config.adapt_steps
+        if not steps:
+            return painter, norms, None
+        from grisaille.methods.autopaint.adapting import adapted
+
+        look = None
+        if self._last.closer is None:
+            closer = adapted(painter, frame, norms, run, steps=steps)
+            self._last.closer, look = replace(closer, look=None), closer.look
+        return self._last.closer.painter, self._last.closer.norms, look
+
+    def frame_of(self, study: Study) -> tuple[Frame, str]:
+        """The volumes of a study that were learned, in the working frame, and the key of their norms."""
+        used = self._known(study)
+        return self._frame(used), named(tuple(used.volumes))
+
+    def _frame(self, study: Study) -> Frame:
+        return as_in_cohort(Frame.of(study, self.config), self.muscle, self.config)
 
     def _known(self, study: Study) -> Study:
         """The volumes of modalities that were learned."""
@@ -273,28 +301,3 @@ def _own(config: Config) -> AutoPaintConfig:
 
 def _used(files: Mapping[str, WeightsFile]) -> tuple[WeightsUsed, ...]:
     return tuple(WeightsUsed(file.name, file.sha256) for file in files.values())
-
-
-def _drawing(config: AutoPaintConfig) -> dict[str, float]:
-    """The settings after the fit that the promise depends on; the presets' have different keys."""
-    if config.preset is Preset.PUBLISHED:
-        return {"published": 1.0, "smallest_ml": config.smallest_ml}
-    return {
-        "rounds": float(config.rounds),
-        "delineation": config.delineation,
-        "grow_mm": config.grow_mm,
-        "smallest_ml": config.smallest_ml,
-    }
-
-
-def split(cases: Sequence[Case], share: float, seed: int) -> tuple[list[Case], list[Case]]:
-    """Cases to learn from and cases to measure on; those of one patient stay together."""
-    names = sorted({case.patient for case in cases})
-    if len(names) < FEWEST_PATIENTS:
-        raise InputError(
-            f"{len(names)} healthy patients were given, expected at least {FEWEST_PATIENTS}: one is kept out of the "
-            "training to measure false positives on"
-        )
-    count = min(max(1, round(share * len(names))), len(names) - 1)
-    chosen = {names[number] for number in np.random.default_rng(seed).permutation(len(names))[:count]}
-    return [case for case in cases if case.patient not in chosen], [case for case in cases if case.patient in chosen]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -37,16 +37,21 @@ class Norms:
         Scores of which candidates are made, as rare as ``RARE`` and ten times as frequent.
     tail
         (64,) score that each of ``SHARES`` of healthy tissue reaches, falling.
+    usual
+        (scales,) distance either way that a fifth of healthy tissue exceeds, before it is divided by the
+        spread; what lesions hardly move. Empty in older models.
     """
 
     spreads: npt.NDArray[np.float64]
     high: float
     low: float
     tail: npt.NDArray[np.float64]
+    usual: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spreads", frozen(self.spreads, np.float64))
         object.__setattr__(self, "tail", frozen(self.tail, np.float64))
+        object.__setattr__(self, "usual", frozen(self.usual, np.float64))
 
     @classmethod
     def unmeasured(cls, scales: int) -> Self:
@@ -60,13 +65,18 @@ class Norms:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """For a file."""
-        return {"spreads": self.spreads, "ends": np.array([self.high, self.low]), "tail": self.tail}
+        return {
+            "spreads": self.spreads,
+            "ends": np.array([self.high, self.low]),
+            "tail": self.tail,
+            "usual": self.usual,
+        }
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, npt.NDArray[Any]]) -> Self:
         """The inverse of ``arrays``."""
         high, low = arrays["ends"].tolist()
-        return cls(arrays["spreads"], high, low, arrays["tail"])
+        return cls(arrays["spreads"], high, low, arrays["tail"], arrays.get("usual", np.empty(0)))
 
 
 def spreads(distances: Iterable[Sequence[Floats]]) -> npt.NDArray[np.float64]:
@@ -77,6 +87,12 @@ def spreads(distances: Iterable[Sequence[Floats]]) -> npt.NDArray[np.float64]:
     reached = [[np.quantile(np.abs(values), 1 - RARE) for values in scan] for scan in distances]
     width: npt.NDArray[np.float64] = np.maximum(np.mean(reached, axis=0) / _NORMAL, 1e-3)
     return width
+
+
+def usual(distances: Iterable[Sequence[Floats]]) -> npt.NDArray[np.float64]:
+    """(scales,) what a fifth of the signed distances exceed, either way, of each scan at each scale."""
+    exceeded = [[np.quantile(np.abs(values), 0.8) for values in scan] for scan in distances]
+    return np.asarray(np.mean(exceeded, axis=0), dtype=np.float64)
 
 
 def tail(scores: Iterable[Floats]) -> npt.NDArray[np.float64]:

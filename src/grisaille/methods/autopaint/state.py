@@ -35,6 +35,8 @@ def write_state(method: AutoPaint) -> Bundle:
         "modalities": list(method.trained_on),
         "patients": method.patients,
         "measured_with": dict(method.measured_with),
+        "muscle": dict(method.muscle),
+        "adapted": method.adapted,
         "norms": list(method.norms),
         "calibrations": {key: calibration_header(one) for key, one in method.calibrations.items()},
     }
@@ -67,6 +69,8 @@ def read_state(bundle: Bundle) -> dict[str, Any]:
                 for key, about in header["calibrations"].items()
             },
             "patients": int(header["patients"]),
+            "muscle": {key: float(value) for key, value in header.get("muscle", {}).items()},
+            "adapted": int(header.get("adapted", 0)),
             "measured_with": {name: float(value) for name, value in header["measured_with"].items()},
         }
     except KeyError as error:

@@ -39,7 +39,7 @@ def anomaly_map(
     z = np.where(body, frame.to_volume(painting.z, grid), np.float32(0))
     scores = np.logaddexp(np.float32(0), one_sided(painting.key, z), dtype=np.float32)
     scores[~body] = 0
-    residual = change(painting.key, painting.mean, frame.images[painting.key], config)
+    residual = change(frame, painting.key, painting.mean, frame.images[painting.key], config)
     unit = Unit.SUVBW if painting.key == "pet" else Unit.HU
     extras = {
         Z: Volume(z, grid, name=Z),
@@ -77,7 +77,7 @@ def healthy_twin(study: Study, frame: Frame, painting: Painting, config: AutoPai
     """
     volumes: dict[str, Volume] = {}
     for key, volume in study.volumes.items():
-        healthy = change(key, frame.images[key], painting.healthy[key], config)
+        healthy = change(frame, key, frame.images[key], painting.healthy[key], config)
         added = frame.to_volume(np.where(painting.hole, healthy, np.float32(0)), volume)
         changed = (frame.to_volume(painting.hole, volume) > 0) & (added != 0)
         values = volume.voxels[changed].astype(np.float64) + added[changed]
@@ -86,11 +86,11 @@ def healthy_twin(study: Study, frame: Frame, painting: Painting, config: AutoPai
 
 
 def change(
-    key: str, before: npt.NDArray[np.generic], after: npt.NDArray[np.generic], config: AutoPaintConfig
+    frame: Frame, key: str, before: npt.NDArray[np.generic], after: npt.NDArray[np.generic], config: AutoPaintConfig
 ) -> Floats:
-    """(z, y, x) in SUV or HU, of channels (c, z, y, x)."""
+    """(z, y, x) in the study's own SUV or HU, of channels (c, z, y, x)."""
     if key == "pet":
-        return suv(after[0]) - suv(before[0])
+        return (suv(after[0]) - suv(before[0])) / np.float32(frame.suv_scale)
     return ct_change_to_hu(before, after, config.windows)
 
 

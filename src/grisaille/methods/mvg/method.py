@@ -70,6 +70,7 @@ class MVG:
 
     name: ClassVar[str] = "mvg"
     config_class: ClassVar[type[Config]] = MvgConfig
+    learns_around_lesions: ClassVar[bool] = False
 
     config: MvgConfig
     backbone: Backbone
