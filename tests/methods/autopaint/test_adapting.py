@@ -12,7 +12,7 @@ from grisaille.core.calibration import Calibration, CalibrationSource
 from grisaille.core.errors import ConfigError
 from grisaille.core.run import Run
 from grisaille.methods.autopaint.config import AutoPaintConfig
-from phantoms import small_phantom
+from phantoms import small_cohort, small_phantom
 
 pytest.importorskip("torch")
 pytest.importorskip("lightning")
@@ -151,3 +151,13 @@ def test_a_region_is_repainted_by_the_network_that_was_adapted() -> None:
     plain = fitted().repaint(study, anomaly, region, RUN)
     np.testing.assert_array_equal(here.scores, afresh.scores)
     assert not np.array_equal(here.scores, plain.scores)
+
+
+def test_calibrating_an_older_model_measures_what_it_lacks_and_changes_no_score() -> None:
+    norms = {key: replace(one, usual=np.empty(0)) for key, one in fitted().norms.items()}
+    older = replace(fitted(), norms=norms, muscle={})
+    newer = older.calibrate(small_cohort(1, 11), RUN)
+    assert set(newer.muscle) == {"pet", "ct+pet"}
+    assert all(one.usual.shape == one.spreads.shape for one in newer.norms.values())
+    study = small_phantom(5).study
+    np.testing.assert_array_equal(newer.score(study, RUN).scores, older.score(study, RUN).scores)

@@ -98,7 +98,7 @@ def measure(
     Parameters
     ----------
     known
-        Norms whose spreads and candidates stay as they are; those that it lacks are measured too.
+        Norms whose spreads and candidates stay as they are; what it lacks is measured too.
     framed
         How a study is brought into the working frame; ``Frame.of`` by default.
     """
@@ -115,6 +115,8 @@ def measure(
         with TemporaryDirectory(prefix="grisaille-") as folder:
             cohort = _Cohort(painter, config, framed, part, tuple(those), Path(folder))
             basis = (known or {}).get(key) or cohort.norms(run)
+            if not basis.usual.size:  # of a model written before it was measured
+                basis = replace(basis, usual=cohort.norms(run).usual)
             norms[key], calibrations[key] = cohort.promise(basis, run)
     return Measured(norms, calibrations)
 

@@ -146,9 +146,13 @@ class AutoPaint:
         if self.config.preset is Preset.PUBLISHED:
             promises = published.promises(self.painter(), self.config, cases, run)
             return replace(self, calibrations=promises, measured_with=drawing(self.config))
-        found = measure(self.painter(), self.config, cases, run, self.norms, self._frame)
+        muscle = self.muscle or usual_muscle(
+            (Frame.of(case.load(), self.config) for case in cases), self.config.windows
+        )
+        known = replace(self, muscle=muscle)
+        found = measure(self.painter(), self.config, cases, run, self.norms, known._frame)
         return replace(
-            self,
+            known,
             norms={**self.norms, **found.norms},
             calibrations=found.calibrations,
             measured_with=drawing(self.config),
