@@ -25,3 +25,16 @@ def require_shape(array: npt.NDArray[Any], shape: tuple[int, ...], what: str) ->
     """Raise ``ShapeError`` unless ``array`` has ``shape``; ``what`` names it in the message."""
     if array.shape != shape:
         raise ShapeError(f"{what} has shape {array.shape}, expected {shape}")
+
+
+def box_of(mask: npt.NDArray[np.bool_]) -> tuple[slice, slice, slice] | None:
+    """The smallest box around ``mask``, or None where it is empty."""
+    sides = []
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        there = np.flatnonzero(mask.any(axis=others))
+        if not there.size:
+            return None
+        sides.append(slice(int(there[0]), int(there[-1]) + 1))
+    z, y, x = sides
+    return z, y, x

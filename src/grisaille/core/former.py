@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-import numpy as np
 import numpy.typing as npt
 
 from grisaille.core.anomaly import AnomalyMap, SliceScores
+from grisaille.core.arrays import box_of
 from grisaille.core.errors import InputError
 from grisaille.core.study import Study
 
@@ -46,7 +46,7 @@ class Former:
         if {name: array.shape for name, array in old.items()} != {name: array.shape for name, array in new.items()}:
             raise InputError("the two anomaly maps hold different volumes, so one is no change of the other")
         for name, array in old.items():
-            box = None if array is new[name] else _box(array != new[name])
+            box = None if array is new[name] else box_of(array != new[name])
             if box is not None:
                 patches[name] = (box, array[box].copy())
         return cls(before.slice_scores, patches)
@@ -78,13 +78,3 @@ def _arrays(anomaly: AnomalyMap) -> Iterator[tuple[str, Array]]:
         yield f"extras {key}", volume.voxels
     for key, volume in (anomaly.healthy.volumes if anomaly.healthy is not None else {}).items():
         yield f"healthy {key}", volume.voxels
-
-
-def _box(changed: npt.NDArray[np.bool_]) -> tuple[slice, ...] | None:
-    if not changed.any():
-        return None
-    sides = []
-    for axis in range(changed.ndim):
-        there = np.flatnonzero(changed.any(axis=tuple(other for other in range(changed.ndim) if other != axis)))
-        sides.append(slice(int(there[0]), int(there[-1]) + 1))
-    return tuple(sides)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grisaille.core.anomaly import AnomalyMap, SliceScores
-from grisaille.core.arrays import require_shape
+from grisaille.core.arrays import box_of, require_shape
 from grisaille.core.errors import InputError
 from grisaille.core.grid import Grid
 from grisaille.core.run import Run
@@ -20,7 +20,7 @@ from grisaille.core.volume import Unit, Volume
 from grisaille.imaging.regions import Region
 from grisaille.imaging.resample import resample_array
 from grisaille.imaging.slice_scores import slice_scores
-from grisaille.methods.autopaint.candidates import Mask, box_of, dilated
+from grisaille.methods.autopaint.candidates import Mask, dilated
 from grisaille.methods.autopaint.config import AutoPaintConfig
 from grisaille.methods.autopaint.frame import Frame
 from grisaille.methods.autopaint.loop import Painting, distance, doubt_of, judged, one_sided, paint_over

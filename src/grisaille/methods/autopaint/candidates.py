@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from grisaille.core.arrays import box_of
 from grisaille.core.grid import Grid, Spacing
 from grisaille.imaging.findings import components, label_above
 from grisaille.methods.autopaint.config import AutoPaintConfig
@@ -146,19 +147,6 @@ def overlap(first: Mask, second: Mask) -> float:
     """Intersection over union; 1 where both are empty."""
     union = np.count_nonzero(first | second)
     return np.count_nonzero(first & second) / union if union else 1.0
-
-
-def box_of(mask: Mask) -> tuple[slice, slice, slice] | None:
-    """The smallest box around ``mask``, or None where it is empty."""
-    sides = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        there = np.flatnonzero(mask.any(axis=others))
-        if not there.size:
-            return None
-        sides.append(slice(int(there[0]), int(there[-1]) + 1))
-    z, y, x = sides
-    return z, y, x
 
 
 def grown(box: tuple[slice, ...], margin: list[int], shape: tuple[int, ...]) -> tuple[slice, slice, slice]:

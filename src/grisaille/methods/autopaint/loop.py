@@ -29,7 +29,7 @@ FLOOR: Mapping[str, float] = {"pet": 0.03, "ct": 0.02}
 """Least scale that is believed: 3 % of 1 + SUV, and 2 % of a CT window."""
 
 SMOOTH_MM = 5.0
-"""Standard deviation of the blur of distances, about that of a PET: what differs in one voxel only is noise."""
+"""Standard deviation of the blur of distances: what differs in one voxel only is noise."""
 
 FURTHEST = 50.0
 """Distances beyond it say no more."""

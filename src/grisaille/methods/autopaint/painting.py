@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import numpy.typing as npt
 
+from grisaille.core.arrays import box_of
 from grisaille.core.run import Run
-from grisaille.methods.autopaint.candidates import Mask, box_of
+from grisaille.methods.autopaint.candidates import Mask
 from grisaille.methods.autopaint.config import AutoPaintConfig
 from grisaille.methods.autopaint.frame import MARGIN_MM, MULTIPLE, Frame
 from grisaille.nn.copies import Copies

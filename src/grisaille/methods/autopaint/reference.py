@@ -77,7 +77,7 @@ def as_in_cohort(frame: Frame, usual: Mapping[str, float], config: AutoPaintConf
     if key not in usual:
         raise ConfigError(
             f"this model does not know the muscle of its patients in {key.upper()}; "
-            "set suv_reference to none, or train it again"
+            "set suv_reference to none, or calibrate it on healthy patients"
         )
     return frame.scaled(factor(muscle_suv(frame, config.windows), usual[key]))
 

@@ -6,12 +6,13 @@ import numpy as np
 from scipy import ndimage
 from skimage.measure import block_reduce
 
+from grisaille.core.arrays import box_of
 from grisaille.core.errors import UnsuitableVolume
 from grisaille.core.grid import Grid
 from grisaille.core.labels import Labels
 from grisaille.core.study import Case
 from grisaille.imaging.resample import resample_array
-from grisaille.methods.autopaint.candidates import Mask, box_of
+from grisaille.methods.autopaint.candidates import Mask
 from grisaille.methods.autopaint.frame import Frame
 
 MARGIN_MM = 10.0

@@ -62,6 +62,7 @@ def test_the_promise_is_what_label_itself_makes_of_the_healthy() -> None:
 def test_only_what_was_painted_over_is_marked_even_for_a_share_of_the_body() -> None:
     method = replace(published(), config=replace(CONFIG, smallest_ml=0.0))
     anomaly = method.score(STUDY, RUN)
+    assert "z" not in anomaly.extras  # which would be called healthy spreads
     painted = anomaly.extras["painted"].voxels.astype(bool) & anomaly.body
     assert 0 < painted.sum() < 0.5 * anomaly.body.sum()
     marked = method.label(anomaly, 0.001, Per.SHARE).voxels > 0

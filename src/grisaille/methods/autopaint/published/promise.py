@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -20,7 +21,7 @@ from grisaille.methods.autopaint.measuring import named
 from grisaille.methods.autopaint.painting import CHANNELS, Painter
 from grisaille.methods.autopaint.promise import calibration, count
 from grisaille.methods.autopaint.published.loop import published_score
-from grisaille.methods.autopaint.twin import PAINTED, anomaly_map
+from grisaille.methods.autopaint.twin import PAINTED, Z, anomaly_map
 from grisaille.methods.scan_count import ScanCount
 
 
@@ -33,7 +34,9 @@ def scored(painter: Painter, study: Study, config: AutoPaintConfig, promise: Cal
     painting = Painting(
         "pet", np.clip(look.residual, -FURTHEST, FURTHEST), look.healthy["pet"], look.hole, look.healthy
     )
-    return anomaly_map(study, frame, painting, config, promise)
+    anomaly = anomaly_map(study, frame, painting, config, promise)
+    # No z: the published residual is in SUV, not in healthy spreads.
+    return replace(anomaly, extras={name: volume for name, volume in anomaly.extras.items() if name != Z})
 
 
 def marked(anomaly: AnomalyMap, cut: float, smallest_ml: float) -> npt.NDArray[np.uint16]:
