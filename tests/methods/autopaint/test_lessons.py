@@ -10,7 +10,9 @@ from grisaille.core.grid import Grid
 from grisaille.methods.autopaint.config import AutoPaintConfig
 from grisaille.methods.autopaint.lessons import Lessons, collated, lesson
 
-STILL = AutoPaintConfig(slab=32, lesson=16, misalignment_mm=0.0, suv_jitter=0.0, hidden_share=0.0)
+STILL = AutoPaintConfig(
+    slab=32, lesson=16, misalignment_mm=0.0, suv_jitter=0.0, hidden_share=0.0, cut_share=0.0, organ_share=0.0
+)
 
 
 def frame(shape=(48, 32, 48), keys=("pet", "ct"), seed=0):

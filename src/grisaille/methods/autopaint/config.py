@@ -91,6 +91,16 @@ class AutoPaintConfig(Config):
     hidden_share: float = knob(
         0.15, "Share of the training slabs that lack PET or CT altogether", low=0.0, high=0.9, advanced=True
     )
+    cut_share: float = knob(
+        0.35, "Share of the training slabs in which the scan ends, as a torso's does", low=0.0, high=1.0, advanced=True
+    )
+    organ_share: float = knob(
+        0.5,
+        "Share of the training slabs and holes laid where uptake is high: hard to know, and little of a body",
+        low=0.0,
+        high=1.0,
+        advanced=True,
+    )
     misalignment_mm: float = knob(
         12.0, "Largest shift between CT and PET that is trained for", low=0.0, high=60.0, unit="mm", advanced=True
     )

@@ -21,6 +21,12 @@ _BOTH_HIDDEN = 0.4
 """Share of the lessons with PET and CT whose hole is in both; in the others it is in the PET alone."""
 _ALIGNED = 0.5
 """Share of the lessons in which CT and PET stay as they were aligned."""
+_DRAWS = 8
+"""Voxels of which the hottest is the middle of a slab that is laid where uptake is high."""
+_HOTTEST = 0.9
+"""Quantile of a slab's uptake above which the middles of its hole lie."""
+_LEAST_STUB = 8
+"""Slices that are left of a scan that ends within the slab."""
 _NOISE = 0.02
 """Largest standard deviation of the noise added, in the network's units."""
 
@@ -93,8 +99,11 @@ class Lessons:
 def lesson(frame: Framed, config: AutoPaintConfig, rng: np.random.Generator, *, noise: float = _NOISE) -> Lesson:
     """A slab of a frame, cut as they are cut for painting, with a random hole and random disturbances."""
     spacing_mm = frame.grid.spacing_mm[0]
-    box = _box(frame, config.lesson, rng)
+    at_organs = "pet" in frame.images and rng.random() < config.organ_share
+    box = _box(frame, config.lesson, _middle(frame, rng, _DRAWS if at_organs else 1))
     body = np.array(frame.body[box])
+    scanned = _scanned(body, config.cut_share, rng)
+    body &= scanned
     images = np.zeros((3, *body.shape), np.float32)
     present = np.zeros((2, *body.shape), dtype=bool)
     shift = _misalignment(rng, config.misalignment_mm / spacing_mm) if len(frame.images) == 2 else (0, 0, 0)
@@ -102,10 +111,11 @@ def lesson(frame: Framed, config: AutoPaintConfig, rng: np.random.Generator, *, 
     for number, (key, channels) in enumerate(CHANNELS.items()):
         if key in taught:
             by = shift if key == "pet" else (0, 0, 0)  # the body is the CT's
-            images[channels] = _moved(frame.images[key], box, by)
-            present[number] = _moved(frame.covered[key][None], box, by)[0]
+            images[channels] = _moved(frame.images[key], box, by) * scanned
+            present[number] = _moved(frame.covered[key][None], box, by)[0] & scanned
+    within = _hottest(images[0], body) if at_organs else body
     _disturb(images, present, config.suv_jitter, noise, rng)
-    return Lesson(images, _hole(body, present, taught, spacing_mm, rng), body[None], present)
+    return Lesson(images, _hole(within, present, taught, spacing_mm, rng), body[None], present)
 
 
 def collated(lessons: Sequence[Lesson]) -> tuple[npt.NDArray[Any], ...]:
@@ -122,14 +132,40 @@ def collated(lessons: Sequence[Lesson]) -> tuple[npt.NDArray[Any], ...]:
     )
 
 
-def _box(frame: Framed, depth: int, rng: np.random.Generator) -> Box:
-    """A slab around a random slice of the body."""
+def _middle(frame: Framed, rng: np.random.Generator, draws: int) -> int:
+    """The slice of a random voxel of the body, the one with the highest uptake of so many."""
+    voxels = np.asarray(frame.body)
+    chosen = rng.choice(np.flatnonzero(voxels), draws)
+    hottest = chosen[frame.images["pet"][0].reshape(-1)[chosen].argmax()] if draws > 1 else chosen[0]
+    return int(hottest // voxels[0].size)
+
+
+def _box(frame: Framed, depth: int, middle: int) -> Box:
+    """A slab around a slice."""
     height = frame.grid.shape[0]
     depth = min(depth, height)
-    middle = int(rng.choice(np.flatnonzero(frame.body.any(axis=(1, 2)))))
     start = min(max(0, middle - depth // 2), height - depth)
     _, rows, columns = slabs(frame.body[start : start + depth], depth, frame.grid.spacing_mm[0])[0].box
     return slice(start, start + depth), rows, columns
+
+
+def _scanned(body: Mask, share: float, rng: np.random.Generator) -> Mask:
+    """(z, 1, 1) slices that the scanner reached: all, or in this share of the lessons those on one side."""
+    depth = body.shape[0]
+    reached = np.ones((depth, 1, 1), dtype=bool)
+    if rng.random() < share and depth > _LEAST_STUB:
+        kept = int(rng.integers(_LEAST_STUB, depth))
+        ends = [slice(kept, None), slice(0, depth - kept)]
+        gone = ends[int(rng.integers(2))]
+        if np.delete(body, np.arange(depth)[gone], axis=0).any():
+            reached[gone] = False
+    return reached
+
+
+def _hottest(pet: Floats, body: Mask) -> Mask:
+    """The tenth of the body with the highest uptake."""
+    hottest: Mask = body & (pet >= np.quantile(pet[body], _HOTTEST))
+    return hottest
 
 
 def _taught(keys: Sequence[str], hidden_share: float, rng: np.random.Generator) -> Sequence[str]:
@@ -139,9 +175,10 @@ def _taught(keys: Sequence[str], hidden_share: float, rng: np.random.Generator) 
     return keys
 
 
-def _hole(body: Mask, present: Mask, taught: Sequence[str], spacing_mm: float, rng: np.random.Generator) -> Mask:
-    z, y, x = body.shape
-    hole = training_hole((z, y, x), spacing_mm, rng, within=body)
+def _hole(within: Mask, present: Mask, taught: Sequence[str], spacing_mm: float, rng: np.random.Generator) -> Mask:
+    """(2, z, y, x) what is painted over, and what no scanner saw; ellipsoids have their middles in ``within``."""
+    z, y, x = within.shape
+    hole = training_hole((z, y, x), spacing_mm, rng, within=within)
     holes = ~present
     everywhere = len(taught) == 1 or rng.random() < _BOTH_HIDDEN
     holes |= np.stack([hole, hole & everywhere])
