@@ -18,7 +18,7 @@ class PlainInpainter(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(log_scale), requires_grad=False)
         self.seen: list[tuple[int, ...]] = []
 
-    def forward(self, images: Tensor, hole: Tensor, body: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor, hole: Tensor, body: Tensor, below: Tensor | None = None) -> tuple[Tensor, Tensor]:
         self.seen.append(tuple(images.shape))
         shown = body * (1 - per_channel(hole))
         space = (-3, -2, -1)

@@ -154,7 +154,7 @@ def test_the_hot_ball_is_hidden_while_its_neighbour_is_painted() -> None:
     hottest: list[float] = []
 
     class Watching(PlainInpainter):
-        def forward(self, images, hole, body):  # type: ignore[no-untyped-def]
+        def forward(self, images, hole, body, below):  # type: ignore[no-untyped-def]
             hottest.append(float((images[:, :1] * ~hole[:, :1].bool()).max()))
             return super().forward(images, hole, body)
 

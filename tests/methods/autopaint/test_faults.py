@@ -147,7 +147,7 @@ def test_every_stage_can_be_cancelled(work: Callable[[Run], object], at_least: i
 class Full(PlainInpainter):
     """A network that no memory holds."""
 
-    def forward(self, images, hole, body):  # type: ignore[no-untyped-def]
+    def forward(self, images, hole, body, below):  # type: ignore[no-untyped-def]
         raise torch.OutOfMemoryError("CUDA out of memory")
 
 

@@ -16,6 +16,9 @@ TINY = AutoPaintConfig(width=4, slab=16)
 SHAPE = (16, 16, 32)
 
 
+CUBE = (2, 2, 2)
+
+
 @pytest.fixture(scope="module")
 def net():
     return build(TINY, seed=1).eval()
@@ -56,8 +59,8 @@ def test_means_and_scales_have_the_shape_of_the_images_and_scales_are_bounded(ne
 
 def test_folding_loses_nothing_and_keeps_neighbours_together():
     values = torch.arange(2 * 3 * 4 * 6 * 8.0).reshape(2, 3, 4, 6, 8)
-    assert torch.equal(_unfolded(_folded(values)), values)
-    assert set(_folded(values)[0, :8, 0, 0, 0].tolist()) == set(values[0, 0, :2, :2, :2].flatten().tolist())
+    assert torch.equal(_unfolded(_folded(values, CUBE), CUBE), values)
+    assert set(_folded(values, CUBE)[0, :8, 0, 0, 0].tolist()) == set(values[0, 0, :2, :2, :2].flatten().tolist())
 
 
 def test_the_same_seed_builds_the_same_network_and_leaves_the_global_one_alone():
@@ -118,7 +121,7 @@ def test_the_scale_is_fitted_to_the_errors_and_the_mean_does_not_see_it():
 
 def test_the_network_can_be_told_where_it_is():
     images, _, _ = scene()
-    places = _places(_folded(images))
+    places = _places(_folded(images, CUBE))
     assert places.shape == (1, 2, *(size // 2 for size in images.shape[2:]))
     assert torch.equal(places[:, 0], -places[:, 0].flip(-2))
     assert torch.equal(places[:, 1], -places[:, 1].flip(-1))

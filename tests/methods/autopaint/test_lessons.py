@@ -128,7 +128,7 @@ def test_suv_is_scaled_as_suv_and_not_as_its_logarithm():
 def test_smaller_slabs_get_air_around_them_and_keep_their_middle():
     lessons = [lesson(frame((48, 32, 48)), STILL, np.random.default_rng(0))]
     lessons.append(lesson(frame((16, 48, 32)), STILL, np.random.default_rng(1)))
-    images, hole, body, present = collated(lessons)
+    images, hole, body, present, _ = collated(lessons)
     assert images.shape[0] == hole.shape[0] == 2
     assert images.shape[2:] == hole.shape[2:] == body.shape[2:] == present.shape[2:]
     assert all(size % 16 == 0 for size in body.shape[2:])

@@ -62,7 +62,7 @@ def test_a_painting_that_differs_between_modes_is_doubted_where_it_differs() -> 
     class Misled(PlainInpainter):
         """Paints 0.3 more wherever it is shown the CT of a PET's hole, in the left half."""
 
-        def forward(self, images, hole, body):  # type: ignore[no-untyped-def]
+        def forward(self, images, hole, body, below):  # type: ignore[no-untyped-def]
             mean, log_scale = super().forward(images, hole, body)
             shown = (hole[:, :1].bool() & ~hole[:, 1:].bool()).flatten(1).any(1)
             left = torch.arange(images.shape[-1]) < images.shape[-1] // 2
@@ -88,7 +88,7 @@ def test_each_voxel_is_painted_with_the_ct_shown_and_with_it_hidden() -> None:
     seen: list[torch.Tensor] = []
 
     class Watching(PlainInpainter):
-        def forward(self, images, hole, body):  # type: ignore[no-untyped-def]
+        def forward(self, images, hole, body, below):  # type: ignore[no-untyped-def]
             seen.append(hole)
             return super().forward(images, hole, body)
 

@@ -95,7 +95,7 @@ def test_a_missing_modality_is_a_hole_everywhere() -> None:
     seen: list[torch.Tensor] = []
 
     class Watching(PlainInpainter):
-        def forward(self, images, hole, body):  # type: ignore[no-untyped-def]
+        def forward(self, images, hole, body, below):  # type: ignore[no-untyped-def]
             seen.append(hole)
             return super().forward(images, hole, body)
 
@@ -144,7 +144,7 @@ def test_cancelling_comes_through_before_the_next_batch() -> None:
 
 def test_a_lack_of_memory_halves_the_batch_and_gives_the_same() -> None:
     class Scarce(PlainInpainter):
-        def forward(self, images, hole, body):  # type: ignore[no-untyped-def]
+        def forward(self, images, hole, body, below):  # type: ignore[no-untyped-def]
             if len(images) > 1:
                 raise torch.OutOfMemoryError("out of memory")
             return super().forward(images, hole, body)

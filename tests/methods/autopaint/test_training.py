@@ -266,7 +266,7 @@ def test_the_loss_of_patients_kept_out_is_that_of_the_averaged_weights_on_the_sa
     found = []
     for first in range(0, WATCHED, TINY.batch):
         lessons = [calm[number] for number in range(first, first + TINY.batch)]
-        images, hole, body, present = map(torch.from_numpy, collated(lessons))
+        images, hole, body, present, _ = map(torch.from_numpy, collated(lessons))
         for lesson in lessons:  # nothing was disturbed
             assert np.isin(np.unique(lesson.images[1]), np.unique(frames[0].images["ct"][0].astype(np.float32))).all()
         found.append(laplace_loss(*net(images, hole, body), images, hole, body, present).item())

@@ -111,7 +111,7 @@ def test_not_even_the_mirror_shows_the_network_a_known_lesion() -> None:
     for number in range(2):
         results = []
         for frame in two_alike_but_for_the_lesions():
-            images, hole, body, present = map(torch.from_numpy, collated([Lessons([frame], CONFIG, 3)[number]]))
+            images, hole, body, present, _ = map(torch.from_numpy, collated([Lessons([frame], CONFIG, 3)[number]]))
             mean, scale = net(images, hole, body)
             results.append((mean, laplace_loss(mean, scale, images, hole, body, present)))
         assert torch.equal(results[0][0], results[1][0])

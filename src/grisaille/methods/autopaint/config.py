@@ -21,6 +21,14 @@ class Preset(StrEnum):
     PUBLISHED = "published"
 
 
+class CtShown(StrEnum):
+    """What the network sees of the CT where it paints the PET."""
+
+    BOTH = "both"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 class SuvReference(StrEnum):
     """What SUV are scaled by."""
 
@@ -69,6 +77,10 @@ class AutoPaintConfig(Config):
     )
     mirrored: bool = knob(True, "Whether the network also sees the patient's mirror image", advanced=True)
     placed: bool = knob(True, "Whether the network is told where in the body's cross-section it is", advanced=True)
+    axial: bool = knob(False, "Whether the network is told how far below the top of the scan it is", advanced=True)
+    flat: bool = knob(
+        False, "Whether each slice is painted by itself, as 2D networks do; faster to train, and worse", advanced=True
+    )
     cells_mm: tuple[float, ...] = knob(
         (24.0, 48.0, 96.0, 160.0),
         "Sides of the cubes painted over in turn, up to the size of the largest tumour",
@@ -76,6 +88,20 @@ class AutoPaintConfig(Config):
         high=400.0,
         unit="mm",
         advanced=True,
+    )
+    passes: int = knob(
+        8,
+        "Checkerboards at most that are painted over of each size; with fewer, edges give more lesions away",
+        low=2,
+        high=8,
+        advanced=True,
+        after_fit=True,
+    )
+    ct_shown: CtShown = knob(
+        CtShown.BOTH,
+        "Whether the CT is shown where PET is painted: it helps where the two agree and misleads where they do not",
+        advanced=True,
+        after_fit=True,
     )
     ct_windows: tuple[float, ...] = knob(
         (-1000.0, 400.0, -160.0, 240.0), "Low and high HU of the network's two CT channels", advanced=True

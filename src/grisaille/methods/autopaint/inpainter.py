@@ -6,6 +6,7 @@ Only computation opens this module: it imports torch.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ MULTIPLE = 16
 LOG_SCALE = -5.0, 2.0
 
 Arrays = dict[str, npt.NDArray[np.generic]]
+Block = tuple[int, int, int]
 
 _MODALITY = (0, 1, 1)
 """Of each channel: PET 0, CT 1."""
@@ -38,27 +40,30 @@ _FEWEST = 512
 
 
 class Inpainter(nn.Module):
-    """A 3D U-Net at half the resolution, every 2 x 2 x 2 voxels stacked as channels."""
+    """A U-Net at half the resolution, every 2 x 2 x 2 voxels stacked as channels, or 1 x 2 x 2 of a flat one."""
 
-    def __init__(self, width: int, *, mirrored: bool, placed: bool) -> None:
+    def __init__(self, width: int, *, mirrored: bool, placed: bool, axial: bool = False, flat: bool = False) -> None:
         super().__init__()
         load_engine("monai")
         from monai.networks.nets import DynUNet
 
-        self.mirrored, self.placed = mirrored, placed
+        self.mirrored, self.placed, self.axial = mirrored, placed, axial
+        self.block = 1 if flat else 2, 2, 2
         seen = CHANNELS + 2 + 1 + (CHANNELS + 2 if mirrored else 0)
+        stacked = prod(self.block)
+        kernel, half = ([1, 3, 3], [1, 2, 2]) if flat else ([3, 3, 3], [2, 2, 2])
         self.unet = DynUNet(
             spatial_dims=3,
-            in_channels=seen * 8 + (2 if placed else 0),
-            out_channels=2 * CHANNELS * 8,
-            kernel_size=[3, 3, 3, 3],
-            strides=[1, 2, 2, 2],
-            upsample_kernel_size=[2, 2, 2],
+            in_channels=seen * stacked + (2 if placed else 0) + (1 if axial else 0),
+            out_channels=2 * CHANNELS * stacked,
+            kernel_size=[kernel] * 4,
+            strides=[[1, 1, 1], *[half] * 3],
+            upsample_kernel_size=[half] * 3,
             filters=[width, 2 * width, 4 * width, 6 * width],
             norm_name=("INSTANCE", {"affine": True}),
         )
 
-    def forward(self, images: Tensor, hole: Tensor, body: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor, hole: Tensor, body: Tensor, below: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The healthy mean and the logarithm of the Laplace scale around it, everywhere.
 
         Parameters
@@ -69,6 +74,8 @@ class Inpainter(nn.Module):
             (n, 2, z, y, x) bool or float: of PET, of CT. A modality that is missing is a hole everywhere.
         body
             (n, 1, z, y, x) bool or float.
+        below
+            (n,) float: slices from the first of the slab up to the top of the scan. Only axial networks look at it.
 
         Returns
         -------
@@ -79,10 +86,12 @@ class Inpainter(nn.Module):
         parts = [shown, body.to(images.dtype)]
         if self.mirrored:  # of what is shown: the mirror image of a hole hides as much as the hole
             parts.append(shown.flip(-1))
-        seen = _folded(torch.cat(parts, dim=1))
-        if self.placed:
-            seen = torch.cat([seen, _places(seen)], dim=1)
-        painted = _unfolded(self.unet(seen).float())
+        seen = _folded(torch.cat(parts, dim=1), self.block)
+        told = [_places(seen)] if self.placed else []
+        if self.axial:
+            assert below is not None, "an axial network is told where the scan ends"
+            told.append(_heights(seen, below, self.block[0]))
+        painted = _unfolded(self.unet(torch.cat([seen, *told], dim=1)).float(), self.block)
         return painted[:, :CHANNELS], painted[:, CHANNELS:].clamp(*LOG_SCALE)
 
 
@@ -91,7 +100,9 @@ def build(config: AutoPaintConfig, *, seed: int = 0) -> Inpainter:
     load_engine("torch", "monai")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Inpainter(config.width, mirrored=config.mirrored, placed=config.placed)
+        return Inpainter(
+            config.width, mirrored=config.mirrored, placed=config.placed, axial=config.axial, flat=config.flat
+        )
 
 
 def arrays(net: Inpainter, *, half: bool = False) -> Arrays:
@@ -117,7 +128,7 @@ def load(config: AutoPaintConfig, weights: Mapping[str, npt.NDArray[np.generic]]
         name = next(name for name in sorted({*found, *wanted}) if found.get(name) != wanted.get(name))
         raise WeightsMismatch(
             f"weights {name}: found {found.get(name, 'none')}, expected {wanted.get(name, 'none')}; "
-            "this model was made with another width, mirror or place setting, or by another version: train it again"
+            "this model was made with other settings of the network or by another version: train it again"
         )
     if not all(np.isfinite(array).all() for array in weights.values()):
         raise DamagedWeights("the network's weights hold values that are not finite; fetch or train the model again")
@@ -191,15 +202,26 @@ def _places(folded: Tensor) -> Tensor:
     return grid[None, :, None].expand(n, 2, z, y, x)
 
 
-def _folded(values: Tensor) -> Tensor:
-    """(n, c, z, y, x) to (n, 8c, z / 2, y / 2, x / 2), nothing lost."""
+def _heights(folded: Tensor, below: Tensor, step: int) -> Tensor:
+    """(n, 1, z, y, x): how far below the top of the scan each place lies."""
+    n, _, z, y, x = folded.shape
+    up = torch.arange(z, dtype=folded.dtype, device=folded.device) * step
+    heights = (below.to(folded.dtype)[:, None] - up) / (2 * _FAR)
+    return heights[:, None, :, None, None].expand(n, 1, z, y, x)
+
+
+def _folded(values: Tensor, block: Block) -> Tensor:
+    """(n, c, z, y, x) to (n, 8c, z / 2, y / 2, x / 2), nothing lost, for a block of 2 x 2 x 2."""
     n, c, z, y, x = values.shape
-    blocks = values.reshape(n, c, z // 2, 2, y // 2, 2, x // 2, 2).permute(0, 1, 3, 5, 7, 2, 4, 6)
-    return blocks.reshape(n, 8 * c, z // 2, y // 2, x // 2)
+    k, j, i = block
+    blocks = values.reshape(n, c, z // k, k, y // j, j, x // i, i).permute(0, 1, 3, 5, 7, 2, 4, 6)
+    return blocks.reshape(n, c * prod(block), z // k, y // j, x // i)
 
 
-def _unfolded(values: Tensor) -> Tensor:
+def _unfolded(values: Tensor, block: Block) -> Tensor:
     """The inverse of ``_folded``."""
     n, c, z, y, x = values.shape
-    blocks = values.reshape(n, c // 8, 2, 2, 2, z, y, x).permute(0, 1, 5, 2, 6, 3, 7, 4)
-    return blocks.reshape(n, c // 8, 2 * z, 2 * y, 2 * x)
+    k, j, i = block
+    channels = c // prod(block)
+    blocks = values.reshape(n, channels, k, j, i, z, y, x).permute(0, 1, 5, 2, 6, 3, 7, 4)
+    return blocks.reshape(n, channels, k * z, j * y, i * x)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from grisaille.core.grid import Grid
 from grisaille.methods.autopaint.config import AutoPaintConfig
 from grisaille.methods.autopaint.holes import Mask, training_hole
-from grisaille.methods.autopaint.painting import CHANNELS, slabs
+from grisaille.methods.autopaint.painting import CHANNELS, slabs, top_of
 
 Floats = npt.NDArray[np.float32]
 Box = tuple[slice, slice, slice]
@@ -69,12 +69,15 @@ class Lesson:
         (1, z, y, x).
     present
         (2, z, y, x): scanned, so that what is painted can be compared with it.
+    below
+        Slices from the first of the slab up to the top of the scan.
     """
 
     images: Floats
     hole: Mask
     body: Mask
     present: Mask
+    below: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,9 +104,12 @@ def lesson(frame: Framed, config: AutoPaintConfig, rng: np.random.Generator, *, 
     spacing_mm = frame.grid.spacing_mm[0]
     at_organs = "pet" in frame.images and rng.random() < config.organ_share
     box = _box(frame, config.lesson, _middle(frame, rng, _DRAWS if at_organs else 1))
+    top = top_of(np.asarray(frame.body)) - box[0].start
     body = np.array(frame.body[box])
     scanned = _scanned(body, config.cut_share, rng)
     body &= scanned
+    if not scanned[-1]:
+        top = top_of(body)
     images = np.zeros((3, *body.shape), np.float32)
     present = np.zeros((2, *body.shape), dtype=bool)
     shift = _misalignment(rng, config.misalignment_mm / spacing_mm) if len(frame.images) == 2 else (0, 0, 0)
@@ -115,21 +121,23 @@ def lesson(frame: Framed, config: AutoPaintConfig, rng: np.random.Generator, *, 
             present[number] = _moved(frame.covered[key][None], box, by)[0] & scanned
     within = _hottest(images[0], body) if at_organs else body
     _disturb(images, present, config.suv_jitter, noise, rng)
-    return Lesson(images, _hole(within, present, taught, spacing_mm, rng), body[None], present)
+    return Lesson(images, _hole(within, present, taught, spacing_mm, rng), body[None], present, top)
 
 
 def collated(lessons: Sequence[Lesson]) -> tuple[npt.NDArray[Any], ...]:
-    """Lessons stacked, (n, c, z, y, x) each in the order of ``Lesson``; smaller slabs get air around them.
+    """Lessons stacked, (n, c, z, y, x) and (n,) in the order of ``Lesson``; smaller slabs get air around them.
 
     The middle of x stays the middle, so that flipping still mirrors the patient.
     """
     shape = np.max([one.body.shape[1:] for one in lessons], axis=0)
     air = [_air(np.asarray(one.body.shape[1:]), shape) for one in lessons]
     parts = ("images", "hole", "body", "present")
-    return tuple(
+    below = np.array([one.below + pad[0][0] for one, pad in zip(lessons, air, strict=True)], np.float32)
+    stacked = (
         np.stack([np.pad(getattr(one, part), ((0, 0), *pad)) for one, pad in zip(lessons, air, strict=True)])
         for part in parts
     )
+    return (*stacked, below)
 
 
 def _middle(frame: Framed, rng: np.random.Generator, draws: int) -> int:

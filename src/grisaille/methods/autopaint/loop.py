@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from grisaille.core.run import Run
 from grisaille.methods.autopaint.candidates import Mask, dilated, hysteresis, overlap, without_small
-from grisaille.methods.autopaint.config import AutoPaintConfig
+from grisaille.methods.autopaint.config import AutoPaintConfig, CtShown
 from grisaille.methods.autopaint.frame import Frame
 from grisaille.methods.autopaint.holes import checkerboards, require_cover
 from grisaille.methods.autopaint.norms import Norms
@@ -119,12 +119,12 @@ def first_look(painter: Painter, frame: Frame, config: AutoPaintConfig, run: Run
     key, body = judged(frame)
     distances, means, doubt = [], [], np.zeros(body.shape, np.float32)
     for number, cell_mm in enumerate(config.cells_mm, 1):
-        boards = _boards(body.shape, cell_mm, config.spacing_mm)
+        boards = _boards(body.shape, cell_mm, config)
         require_cover(boards, body)
         sums = Sums.empty(_count(key), body.shape)
         depths = [_depth(board) for board in boards]
         what = f"painting cubes of {cell_mm:g} mm ({number} of {len(config.cells_mm)})"
-        for patch in painter.paint(frame, _modes(frame, boards), run, what):
+        for patch in painter.paint(frame, _modes(frame, boards, config.ct_shown), run, what):
             sums.add(patch, CHANNELS[key], depths[patch.hole][patch.slab.box])
         mean, log_scale = sums.means()
         distances.append(np.where(body, distance(key, frame, mean, log_scale), np.float32(0)))
@@ -179,32 +179,38 @@ def paint_over(painter: Painter, frame: Frame, hole: Mask, run: Run, what: str) 
     """The hole painted with the CT shown and with it hidden; the twin's CT comes of the latter."""
     nothing = np.zeros_like(hole)
     holes = [Hole(hole, hole)]
-    if len(frame.images) > 1:
+    shown = painter.config.ct_shown if len(frame.images) > 1 else CtShown.NEVER
+    if shown is not CtShown.NEVER:
         holes.append(Hole(hole, nothing))
+    with_ct, without = len(holes) - 1, 0
+    judging = {"ct": (without,), "pet": (with_ct,) if shown is CtShown.ALWAYS else (without, with_ct)}
     sums = {key: Sums.empty(_count(key), hole.shape) for key in frame.images}
     everywhere = np.float32(1)
     for patch in painter.paint(frame, holes, run, what):
         for key, parts in sums.items():
-            if key == "pet" or patch.hole == 0:
+            if patch.hole in judging[key]:
                 parts.add(patch, CHANNELS[key], np.broadcast_to(everywhere, patch.mean.shape[1:]))
     return sums
 
 
-def _boards(shape: tuple[int, int, int], cell_mm: float, spacing_mm: float) -> tuple[Mask, ...]:
+def _boards(shape: tuple[int, int, int], cell_mm: float, config: AutoPaintConfig) -> tuple[Mask, ...]:
     """Both colours of the checkerboards of one size, offset after offset."""
-    boards = tuple(checkerboards(shape, spacing_mm, cell_mm))
-    return boards if cell_mm < SMALL_CELL_MM else boards[:4]
+    boards = tuple(checkerboards(shape, config.spacing_mm, cell_mm))
+    return boards[: min(config.passes, 8 if cell_mm < SMALL_CELL_MM else 4)]
 
 
-def _modes(frame: Frame, boards: Sequence[Mask]) -> list[Hole]:
+def _modes(frame: Frame, boards: Sequence[Mask], ct_shown: CtShown) -> list[Hole]:
     """PET painted with the CT shown (offsets 1, 3) and with it hidden (2, 4): each voxel in both ways.
 
     What the CT shows sharpens the painting where the two agree, and misleads it where they were
     breathed apart.
     """
     nothing = np.zeros_like(boards[0])
-    shows_ct = len(frame.images) > 1
-    return [Hole(board, nothing if shows_ct and number % 4 < 2 else board) for number, board in enumerate(boards)]
+    shown = {CtShown.BOTH: (True, False), CtShown.ALWAYS: (True, True), CtShown.NEVER: (False, False)}[ct_shown]
+    return [
+        Hole(board, nothing if len(frame.images) > 1 and shown[number // 2 % 2] else board)
+        for number, board in enumerate(boards)
+    ]
 
 
 def _depth(board: Mask) -> Floats:

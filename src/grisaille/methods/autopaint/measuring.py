@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from grisaille.core.grid import Grid
 from grisaille.core.run import Run
 from grisaille.core.study import Case, Study
 from grisaille.methods.autopaint.candidates import Mask, Outline, mark
-from grisaille.methods.autopaint.config import AutoPaintConfig, Preset, SuvReference
+from grisaille.methods.autopaint.config import AutoPaintConfig, Preset
 from grisaille.methods.autopaint.frame import Frame
 from grisaille.methods.autopaint.loop import FirstLook, first_look, judged, one_sided, repaint
 from grisaille.methods.autopaint.norms import Norms, ends, spreads, tail, usual
@@ -54,7 +54,19 @@ def drawing(config: AutoPaintConfig) -> dict[str, float]:
         "delineation": config.delineation,
         "grow_mm": config.grow_mm,
         "smallest_ml": config.smallest_ml,
-    } | ({"muscle": 1.0} if config.suv_reference is SuvReference.MUSCLE else {})
+    } | _unusual(config)
+
+
+def _unusual(config: AutoPaintConfig) -> dict[str, float]:
+    """Settings that few choose; kept only where they are chosen, so that older models say the same as before."""
+    usual, unusual = AutoPaintConfig(), {}
+    if config.suv_reference is not usual.suv_reference:
+        unusual["muscle"] = 1.0
+    if config.passes != usual.passes:
+        unusual["passes"] = float(config.passes)
+    if config.ct_shown is not usual.ct_shown:
+        unusual[f"ct_shown {config.ct_shown.value}"] = 1.0
+    return unusual
 
 
 def promise_of(
@@ -89,6 +101,7 @@ def measure(
     run: Run,
     known: Mapping[str, Norms] | None = None,
     framed: Callable[[Study], Frame] | None = None,
+    only: Collection[str] | None = None,
 ) -> Measured:
     """Norms and promise of healthy tissue that the network was not trained on.
 
@@ -101,6 +114,8 @@ def measure(
         Norms whose spreads and candidates stay as they are; what it lacks is measured too.
     framed
         How a study is brought into the working frame; ``Frame.of`` by default.
+    only
+        The combinations that are measured, ``ct+pet`` say; all that the cases have, if None.
     """
     framed = framed or partial(Frame.of, config=config)
     having: dict[tuple[str, ...], list[Case]] = {}
@@ -112,6 +127,8 @@ def measure(
     calibrations: dict[str, Calibration] = {}
     for part, those in sorted(having.items()):
         key = named(part)
+        if only is not None and key not in only:
+            continue
         with TemporaryDirectory(prefix="grisaille-") as folder:
             cohort = _Cohort(painter, config, framed, part, tuple(those), Path(folder))
             basis = (known or {}).get(key) or cohort.norms(run)

@@ -98,9 +98,9 @@ class Painter:
                     yield Patch(number, slab, mean, log_scale)
 
     def _forward(self, batch: Tensor) -> tuple[Floats, Floats]:
-        """Six channels, (n, 6, z, y, x): three of images, the holes of PET and CT, the body."""
-        images, hole, body = batch[:, :3], batch[:, 3:5], batch[:, 5:]
-        mean, log_scale = self._copies.on(batch.device)(images, hole, body)
+        """Seven channels, (n, 7, z, y, x): three of images, both holes, the body, how far below the top."""
+        images, hole, body, below = batch[:, :3], batch[:, 3:5], batch[:, 5:6], batch[:, 6, 0, 0, 0]
+        mean, log_scale = self._copies.on(batch.device)(images, hole, body, below)
         return mean.float().cpu().numpy(), log_scale.float().cpu().numpy()
 
 
@@ -138,6 +138,11 @@ class Sums:
         variance = np.divide(self.square, weight)
         variance -= np.square(np.divide(self.mean, weight))
         return np.sqrt(np.maximum(variance, 0, out=variance), out=variance)
+
+
+def top_of(body: Mask) -> int:
+    """The uppermost slice of a body (z, y, x), which frames have at the end."""
+    return int(np.flatnonzero(body.any(axis=(1, 2)))[-1])
 
 
 def slabs(body: Mask, depth: int, spacing_mm: float) -> tuple[Slab, ...]:
@@ -210,11 +215,13 @@ class _Items(Sized):
     def __iter__(self) -> Iterator[Tensor]:
         import torch
 
+        top = top_of(self.body)
         for number, slab in self.places:
             hole = self.holes[number]
             pet = hole.pet[slab.box] | self.hidden.pet[slab.box]
             ct = hole.ct[slab.box] | self.hidden.ct[slab.box]
-            masks = np.stack([pet, ct, self.body[slab.box]]).astype(np.float32)
+            below = np.full(pet.shape, top - slab.box[0].start, np.float32)
+            masks = np.stack([pet, ct, self.body[slab.box], below], dtype=np.float32, casting="unsafe")
             yield torch.from_numpy(np.concatenate([self.images[:, *slab.box], masks]))
 
 

@@ -19,7 +19,7 @@ from grisaille.methods.autopaint.config import AutoPaintConfig
 from grisaille.methods.autopaint.inpainter import Arrays, build, laplace_loss
 from grisaille.methods.autopaint.stretches import place
 
-Batch = tuple[Tensor, Tensor, Tensor, Tensor]
+Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 _WARM = 0.02
 """Share of the training in which the learning rate rises."""
@@ -98,15 +98,15 @@ class Pupil(LightningModule):
         self._watched.clear()
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        images, hole, body, present = batch
-        mean, log_scale = self.net(images, hole, body)
+        images, hole, body, present, below = batch
+        mean, log_scale = self.net(images, hole, body, below)
         loss = laplace_loss(mean, log_scale, images, hole, body, present)
         self._losses.append(loss.detach())
         return loss
 
     def validation_step(self, batch: Batch, _: int) -> None:
-        images, hole, body, present = batch
-        mean, log_scale = self.average(images, hole, body)
+        images, hole, body, present, below = batch
+        mean, log_scale = self.average(images, hole, body, below)
         self._watched.append(laplace_loss(mean, log_scale, images, hole, body, present))
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:

@@ -83,7 +83,7 @@ def test_a_disc_is_a_cylinder_as_high_as_wide_through_pet_and_ct() -> None:
     seen: list[torch.Tensor] = []
 
     class Watching(PlainInpainter):
-        def forward(self, images, hole, body):  # type: ignore[no-untyped-def]
+        def forward(self, images, hole, body, below):  # type: ignore[no-untyped-def]
             seen.append(hole.bool())
             return super().forward(images, hole, body)
 

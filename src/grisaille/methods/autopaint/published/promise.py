@@ -20,15 +20,24 @@ from grisaille.methods.autopaint.loop import FURTHEST, Painting
 from grisaille.methods.autopaint.measuring import named
 from grisaille.methods.autopaint.painting import CHANNELS, Painter
 from grisaille.methods.autopaint.promise import calibration, count
-from grisaille.methods.autopaint.published.loop import published_score
+from grisaille.methods.autopaint.published.loop import STEP_MM, published_score
 from grisaille.methods.autopaint.twin import PAINTED, Z, anomaly_map
 from grisaille.methods.scan_count import ScanCount
 
 
-def scored(painter: Painter, study: Study, config: AutoPaintConfig, promise: Calibration, run: Run) -> AnomalyMap:
-    """The residual, with the gates, in place of healthy spreads: scores are log(1 + exp(SUV))."""
+def scored(
+    painter: Painter,
+    study: Study,
+    config: AutoPaintConfig,
+    promise: Calibration,
+    run: Run,
+    *,
+    gates: bool = True,
+    step_mm: float = STEP_MM,
+) -> AnomalyMap:
+    """The residual in place of healthy spreads: scores are log(1 + exp(SUV)). Gates as in ``published_score``."""
     frame = Frame.of(study, config)
-    look = published_score(painter, frame, config, run, gates=True)
+    look = published_score(painter, frame, config, run, gates=gates, step_mm=step_mm)
     if not look.hole.any():
         run.note("the published pipeline painted nothing over: no disc passed its gates (SUV 6.5 and 9.6)")
     painting = Painting(
@@ -45,7 +54,15 @@ def marked(anomaly: AnomalyMap, cut: float, smallest_ml: float) -> npt.NDArray[n
     return label_above(anomaly.scores, cut, painted, smallest_ml=smallest_ml, voxel_ml=anomaly.grid.voxel_ml)
 
 
-def promises(painter: Painter, config: AutoPaintConfig, cases: Sequence[Case], run: Run) -> Mapping[str, Calibration]:
+def promises(
+    painter: Painter,
+    config: AutoPaintConfig,
+    cases: Sequence[Case],
+    run: Run,
+    *,
+    gates: bool = True,
+    step_mm: float = STEP_MM,
+) -> Mapping[str, Calibration]:
     """Of healthy cases that the network was not trained on, by the keys of their modalities joined by ``+``.
 
     Only combinations with PET are judged.
@@ -56,7 +73,7 @@ def promises(painter: Painter, config: AutoPaintConfig, cases: Sequence[Case], r
         for keys in {("pet",), tuple(key for key in CHANNELS if key in study.volumes)}:
             if "pet" in study.volumes:
                 part = Study({key: study.volumes[key] for key in keys}, study.patient)
-                anomaly = scored(painter, part, config, Calibration.none(), run)
+                anomaly = scored(painter, part, config, Calibration.none(), run, gates=gates, step_mm=step_mm)
                 mark = partial(marked, anomaly, smallest_ml=config.smallest_ml)
                 counts.setdefault(named(keys), []).append(count(anomaly.scores, anomaly.body, mark, case.patient))
     return {key: calibration(those, CalibrationSource.PATIENTS) for key, those in counts.items()}
