@@ -32,7 +32,7 @@ from grisaille.methods.autopaint.frame import Frame
 from grisaille.methods.autopaint.frame_cache import FrameCache
 from grisaille.methods.autopaint.measuring import drawing, measure
 from grisaille.methods.autopaint.method import AutoPaint
-from grisaille.methods.autopaint.painting import Hole, Painter, Patch
+from grisaille.methods.autopaint.painting import Hole, Kept, Painter, Patch
 from grisaille.methods.autopaint.trimming import learn
 
 PAIR = "ct+pet"
@@ -46,9 +46,11 @@ BASE = AutoPaintConfig(width=16, steps=1_000_000)
 class UnscaledPainter(Painter):
     """A painter that is as sure everywhere."""
 
-    def paint(self, frame: Frame, holes: Sequence[Hole], run: Run, what: str) -> Iterator[Patch]:
+    def paint(
+        self, frame: Frame, holes: Sequence[Hole], run: Run, what: str, kept: Kept | None = None
+    ) -> Iterator[Patch]:
         """As ``Painter.paint``, each scale 1."""
-        for patch in super().paint(frame, holes, run, what):
+        for patch in super().paint(frame, holes, run, what, kept):
             yield replace(patch, log_scale=np.zeros_like(patch.log_scale))
 
 

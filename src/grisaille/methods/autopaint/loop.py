@@ -20,7 +20,7 @@ from grisaille.methods.autopaint.config import AutoPaintConfig, CtShown
 from grisaille.methods.autopaint.frame import Frame
 from grisaille.methods.autopaint.holes import checkerboards, require_cover
 from grisaille.methods.autopaint.norms import Norms
-from grisaille.methods.autopaint.painting import CHANNELS, Floats, Hole, Painter, Sums, all_channels
+from grisaille.methods.autopaint.painting import CHANNELS, Floats, Hole, Kept, Painter, Sums, all_channels
 
 SMALL_CELL_MM = 36.0
 """In smaller cubes every voxel is near an edge, so that all four offsets are needed; in larger ones two do."""
@@ -148,11 +148,13 @@ def repaint(
     channels = all_channels(frame)
     hole = np.zeros_like(body)
     healthy = {one: channels[CHANNELS[one]].copy() for one in frame.images}
+    kept = Kept()
     for number in range(max(1, config.rounds)):
         hole = dilated(candidates, config.grow_mm, frame.grid.spacing_mm) & frame.body
         if not hole.any():
             break
-        sums = paint_over(painter, frame, hole, run, f"painting over candidates, round {number + 1}")
+        sums = paint_over(painter, frame, hole, run, f"painting over candidates, round {number + 1}", kept)
+        kept.next_round()
         painted, log_scale = sums[key].means()
         known = hole & body & (sums[key].weight > 0)
         mean = np.where(known, painted, mean)
@@ -175,7 +177,9 @@ def _candidates(key: str, z: Floats, norms: Norms, body: Mask, config: AutoPaint
     return without_small(marked, config.smallest_ml, config.spacing_mm**3 / 1000)
 
 
-def paint_over(painter: Painter, frame: Frame, hole: Mask, run: Run, what: str) -> dict[str, Sums]:
+def paint_over(
+    painter: Painter, frame: Frame, hole: Mask, run: Run, what: str, kept: Kept | None = None
+) -> dict[str, Sums]:
     """The hole painted with the CT shown and with it hidden; the twin's CT comes of the latter."""
     nothing = np.zeros_like(hole)
     holes = [Hole(hole, hole)]
@@ -186,7 +190,7 @@ def paint_over(painter: Painter, frame: Frame, hole: Mask, run: Run, what: str) 
     judging = {"ct": (without,), "pet": (with_ct,) if shown is CtShown.ALWAYS else (without, with_ct)}
     sums = {key: Sums.empty(_count(key), hole.shape) for key in frame.images}
     everywhere = np.float32(1)
-    for patch in painter.paint(frame, holes, run, what):
+    for patch in painter.paint(frame, holes, run, what, kept):
         for key, parts in sums.items():
             if patch.hole in judging[key]:
                 parts.add(patch, CHANNELS[key], np.broadcast_to(everywhere, patch.mean.shape[1:]))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -66,6 +67,38 @@ class Patch:
     log_scale: Floats
 
 
+@dataclass(eq=False)
+class Kept:
+    """What was painted in the round before: a slab whose hole did not change is not painted again."""
+
+    _before: dict[bytes, Patch] = field(default_factory=dict)
+    _now: dict[bytes, Patch] = field(default_factory=dict)
+
+    def next_round(self) -> None:
+        """Forget what the round just ended did not need."""
+        self._before, self._now = self._now, {}
+
+    def find(self, hole: Hole, number: int, slab: Slab) -> Patch | None:
+        """The patch of this hole in this slab, if the round before or this one painted it."""
+        name = _name(hole, slab)
+        known = self._now.get(name) or self._before.get(name)
+        if known is not None:
+            self._now[name] = known
+            known = replace(known, hole=number)
+        return known
+
+    def keep(self, hole: Hole, patch: Patch) -> None:
+        """Remember a patch until the end of the next round."""
+        self._now[_name(hole, patch.slab)] = patch
+
+
+def _name(hole: Hole, slab: Slab) -> bytes:
+    told = hashlib.sha256(repr(slab.box).encode())
+    for mask in (hole.pet, hole.ct):
+        told.update(np.packbits(mask[slab.box]).tobytes())
+    return told.digest()
+
+
 @dataclass(frozen=True, eq=False)
 class Painter:
     """A network on whatever device a run asks for; it is never moved from under another thread."""
@@ -77,8 +110,10 @@ class Painter:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_copies", Copies(self.network))
 
-    def paint(self, frame: Frame, holes: Sequence[Hole], run: Run, what: str) -> Iterator[Patch]:
-        """Each hole in each slab in which it meets the body, slab after slab.
+    def paint(
+        self, frame: Frame, holes: Sequence[Hole], run: Run, what: str, kept: Kept | None = None
+    ) -> Iterator[Patch]:
+        """Each hole in each slab in which it meets the body, slab after slab, but for what is ``kept`` of it.
 
         Raises
         ------
@@ -88,6 +123,20 @@ class Painter:
             If the computer cannot hold even one slab.
         """
         items = _Items.of(frame, holes, self.config.slab)
+        if kept is None:
+            yield from self._painted(items, run, what)
+            return
+        known = [kept.find(holes[number], number, slab) for number, slab in items.places]
+        places = zip(items.places, known, strict=True)
+        changed = replace(items, places=tuple(place for place, patch in places if patch is None))
+        painted = self._painted(changed, run, what)
+        for patch in known:
+            if patch is None:
+                patch = next(painted)
+                kept.keep(holes[patch.hole], patch)
+            yield patch
+
+    def _painted(self, items: _Items, run: Run, what: str) -> Iterator[Patch]:
         device = resolve_device(run)
         places = iter(items.places)
         with threads(run):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from grisaille.core.run import Run
-from grisaille.methods.autopaint.frame import Frame
-from grisaille.methods.autopaint.painting import Hole, Painter, Patch
+from grisaille.methods.autopaint.painting import Floats, Painter
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,10 +22,7 @@ class CountingPainter(Painter):
         """Passes so far."""
         return sum(self._passes)
 
-    def paint(self, frame: Frame, holes: Sequence[Hole], run: Run, what: str) -> Iterator[Patch]:
-        """As ``Painter.paint``."""
-        self._passes.append(0)
-        place = len(self._passes) - 1
-        for patch in super().paint(frame, holes, run, what):
-            self._passes[place] += 1
-            yield patch
+    def _forward(self, batch: Tensor) -> tuple[Floats, Floats]:
+        painted = super()._forward(batch)
+        self._passes.append(len(batch))
+        return painted
