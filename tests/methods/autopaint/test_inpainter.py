@@ -1,5 +1,7 @@
 """The network sees nothing of what is hidden, neither directly nor in the mirror."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,14 +11,23 @@ from grisaille.methods.autopaint.config import AutoPaintConfig
 torch = pytest.importorskip("torch")
 pytest.importorskip("monai")
 
-from grisaille.methods.autopaint.inpainter import _folded, _places, _unfolded, arrays, build, laplace_loss, load  # noqa: E402
+from grisaille.methods.autopaint.inpainter import (  # noqa: E402
+    _folded,
+    _heights,
+    _places,
+    _unfolded,
+    arrays,
+    build,
+    laplace_loss,
+    load,
+)
 
 pytestmark = pytest.mark.ai
 TINY = AutoPaintConfig(width=4, slab=16)
 SHAPE = (16, 16, 32)
 
 
-CUBE = (2, 2, 2)
+CUBE, SQUARE = (2, 2, 2), (1, 2, 2)
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +68,13 @@ def test_means_and_scales_have_the_shape_of_the_images_and_scales_are_bounded(ne
     assert log_scale.max() <= 2
 
 
-def test_folding_loses_nothing_and_keeps_neighbours_together():
+@pytest.mark.parametrize("block", [CUBE, SQUARE])
+def test_folding_loses_nothing_and_keeps_neighbours_together(block):
     values = torch.arange(2 * 3 * 4 * 6 * 8.0).reshape(2, 3, 4, 6, 8)
-    assert torch.equal(_unfolded(_folded(values, CUBE), CUBE), values)
-    assert set(_folded(values, CUBE)[0, :8, 0, 0, 0].tolist()) == set(values[0, 0, :2, :2, :2].flatten().tolist())
+    folded = _folded(values, block)
+    assert torch.equal(_unfolded(folded, block), values)
+    stacked = folded[0, : 4 * block[0], 0, 0, 0]
+    assert set(stacked.tolist()) == set(values[0, 0, : block[0], :2, :2].flatten().tolist())
 
 
 def test_the_same_seed_builds_the_same_network_and_leaves_the_global_one_alone():
@@ -80,10 +94,12 @@ def test_weights_go_out_and_come_back_exactly_and_in_half_nearly(net):
     assert {array.dtype for array in arrays(net, half=True).values()} == {np.dtype(np.float16)}
 
 
-@pytest.mark.parametrize("other", [AutoPaintConfig(width=8), AutoPaintConfig(width=4, mirrored=False)])
-def test_weights_of_another_network_are_refused_with_a_sentence(net, other):
-    with pytest.raises(WeightsMismatch, match="expected"):
-        load(other, arrays(net))
+@pytest.mark.parametrize(
+    "setting", [{"width": 8}, {"mirrored": False}, {"placed": False}, {"axial": True}, {"flat": True}]
+)
+def test_weights_of_another_network_are_refused_with_a_sentence(net, setting):
+    with pytest.raises(WeightsMismatch, match=r"expected .*other settings of the network"):
+        load(replace(TINY, **setting), arrays(net))
 
 
 def test_weights_that_are_not_numbers_are_refused(net):
@@ -126,9 +142,37 @@ def test_the_network_can_be_told_where_it_is():
     assert torch.equal(places[:, 0], -places[:, 0].flip(-2))
     assert torch.equal(places[:, 1], -places[:, 1].flip(-1))
     assert (places[:, 1].diff(dim=-1) > 0).all()
-    untold = AutoPaintConfig(width=4, slab=16, placed=False)
-    with pytest.raises(WeightsMismatch, match="place setting"):
-        load(untold, arrays(build(TINY)))
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_heights_are_0_at_the_top_and_the_same_in_whatever_slab_a_place_is_seen(step):
+    below = torch.tensor([24.0, 24.0 - 4])
+    slabs = torch.zeros(2, 1, 32 // step, 3, 3)  # the second four slices further up
+    lower, upper = _heights(slabs, below, step)[:, 0, :, 0, 0]
+    assert torch.equal(lower[4 // step :], upper[: -4 // step])
+    assert lower[24 // step] == 0
+    assert (lower.diff() < 0).all()
+
+
+def test_only_an_axial_network_asks_where_the_scan_ends(net):
+    axial = build(replace(TINY, axial=True), seed=1).eval()
+    one, other = (axial(*scene(), torch.tensor([below]))[0] for below in (10.0, 60.0))
+    assert (one - other).abs().max() > 0
+    assert torch.equal(net(*scene(), torch.tensor([10.0]))[0], net(*scene())[0])
+
+
+@pytest.mark.parametrize("axial", [False, True])
+def test_no_slice_of_a_flat_network_depends_on_another(axial):
+    flat = build(replace(TINY, flat=True, axial=axial), seed=1).eval()
+    images, hole, body = scene(2)
+    others = images.clone(), hole.clone(), body.clone()
+    others[0][0, :, 5] += 9.0
+    others[1][0, :, 5] = ~hole[0, :, 5]
+    others[2][0, :, 5, :8] = False
+    below = torch.tensor([10.0, 10.0])
+    for one, two in zip(flat(images, hole, body, below), flat(*others, below), strict=True):
+        differing = (one != two).flatten(3).any(3).any(1)  # (n, z)
+        assert differing.nonzero().tolist() == [[0, 5]]
 
 
 def test_the_loss_asks_nothing_of_a_modality_that_is_not_there_nor_of_the_air():

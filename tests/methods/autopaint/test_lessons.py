@@ -134,3 +134,59 @@ def test_smaller_slabs_get_air_around_them_and_keep_their_middle():
     assert all(size % 16 == 0 for size in body.shape[2:])
     assert np.array_equal(body, body[..., ::-1])
     assert [int(part.sum()) for part in body] == [int(one.body.sum()) for one in lessons]
+
+
+def test_a_collated_lesson_still_knows_where_the_scan_ends():
+    config = replace(STILL, lesson=48)  # whole scans, their body up to the last slice
+    lessons = [lesson(frame((height, 32, 48)), config, np.random.default_rng(0)) for height in (16, 48)]
+    body, below = collated(lessons)[2], collated(lessons)[4]
+    assert [int(np.flatnonzero(one.any(axis=(0, 2, 3)))[-1]) for one in body] == below.tolist()
+
+
+def test_beyond_the_end_of_a_scan_there_is_nothing_and_nothing_is_asked():
+    lessons = drawn(frame(), AutoPaintConfig(slab=32, lesson=16, hidden_share=0.0, misalignment_mm=0.0, cut_share=0.5))
+    ends = []
+    for one in lessons:
+        gone = ~one.present[0].any(axis=(1, 2))
+        assert not one.images[:, gone].any()
+        assert not one.present[:, gone].any()
+        assert one.hole[:, gone].all()
+        assert not one.body[:, gone].any()
+        assert one.present[:, ~gone].all()
+        assert one.body[:, ~gone].any()
+        assert np.diff(gone).sum() == gone.any()  # one end
+        assert (~gone).sum() >= 8
+        if gone[-1]:
+            assert one.below == np.flatnonzero(~gone)[-1]
+        ends.append((gone[0], gone[-1]))
+    assert np.any(ends, axis=1).mean() == pytest.approx(0.5, abs=0.2)
+    assert np.any(ends, axis=0).all()
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 0.25), (0.5, 0.575), (1.0, 1 - 0.75**8)])
+def test_slabs_are_laid_around_the_hottest_of_eight_voxels(share, expected):
+    height = (np.arange(48, dtype=np.float32)[:, None, None] / 48) * np.ones((48, 16, 16), np.float32)
+    warmer_upwards = SimpleNamespace(
+        grid=Grid.from_spacing(height.shape, 4.0),
+        images={"pet": height[None]},
+        body=np.ones(height.shape, dtype=bool),
+        covered={"pet": np.ones(height.shape, dtype=bool)},
+    )
+    config = replace(STILL, lesson=16, organ_share=share)
+    lessons = [lesson(warmer_upwards, config, np.random.default_rng(seed), noise=0.0) for seed in range(100)]
+    upper = [one.images[0, 8].mean() >= 0.75 for one in lessons]
+    assert np.mean(upper) == pytest.approx(expected, abs=0.1)
+    assert all(one.below == 47 - round(48 * float(one.images[0, 0].mean())) for one in lessons)
+
+
+def test_holes_lie_where_uptake_is_high_if_the_slab_does():
+    def meeting(share):
+        config = replace(STILL, organ_share=share)
+        lessons = [lesson(frame(keys=("pet",)), config, np.random.default_rng(seed), noise=0.0) for seed in range(90)]
+        small = [one for one in lessons if 0 < one.hole[0].mean() < 0.05]
+        assert len(small) > 4
+        hot = [one.body[0] & (one.images[0] > np.quantile(one.images[0][one.body[0]], 0.89)) for one in small]
+        return np.mean([(one.hole[0] & part).any() for one, part in zip(small, hot, strict=True)])
+
+    assert meeting(1.0) == 1
+    assert meeting(0.0) < 0.9

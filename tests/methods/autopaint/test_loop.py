@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -9,9 +11,18 @@ from scipy import ndimage
 from grisaille.core.grid import Grid
 from grisaille.core.run import Run
 from grisaille.methods.autopaint.candidates import dilated
-from grisaille.methods.autopaint.config import AutoPaintConfig
+from grisaille.methods.autopaint.config import AutoPaintConfig, CtShown
 from grisaille.methods.autopaint.frame import Frame
-from grisaille.methods.autopaint.loop import FURTHEST, SMOOTH_MM, FirstLook, first_look, judged, one_sided, repaint
+from grisaille.methods.autopaint.loop import (
+    FURTHEST,
+    SMOOTH_MM,
+    FirstLook,
+    first_look,
+    judged,
+    one_sided,
+    paint_over,
+    repaint,
+)
 from grisaille.methods.autopaint.norms import Norms
 from grisaille.methods.autopaint.painting import Painter
 
@@ -99,6 +110,39 @@ def test_each_voxel_is_painted_with_the_ct_shown_and_with_it_hidden() -> None:
     together = (holes[:, 0] & holes[:, 1]).any(0)
     assert alone.all()
     assert together.all()
+
+
+@pytest.mark.parametrize(("passes", "expected"), [(2, 2 + 2), (5, 5 + 4), (8, 8 + 4)])
+def test_no_more_checkerboards_are_painted_than_asked_and_still_every_voxel_is(passes: int, expected: int) -> None:
+    network = PlainInpainter()
+    config = replace(CONFIG, cells_mm=(24.0, 64.0), passes=passes)
+    patient = frame("pet")
+    look = first_look(Painter(network, config), patient, config, RUN)
+    assert sum(shape[0] for shape in network.seen) == expected
+    assert (look.means[:, 0, patient.body] != 0).all()
+
+
+@pytest.mark.parametrize(("ct_shown", "share"), [(CtShown.ALWAYS, 1.0), (CtShown.BOTH, 0.5), (CtShown.NEVER, 0.0)])
+def test_pet_is_judged_by_paintings_that_saw_the_ct_or_did_not_and_ct_only_by_those_that_did_not(
+    ct_shown: CtShown, share: float
+) -> None:
+    class Telling(PlainInpainter):
+        """Paints 1 where a hole of the PET is not one of the CT, else 0."""
+
+        def forward(self, images, hole, body, below):  # type: ignore[no-untyped-def]
+            hole = hole.bool()
+            told = (hole[:, :1] & ~hole[:, 1:]).to(images.dtype)
+            return told.expand_as(images), self.log_scale.expand_as(images)
+
+    config = replace(CONFIG, ct_shown=ct_shown)
+    one, patient = Painter(Telling(), config), frame("pet", "ct")
+    first = first_look(one, patient, config, RUN).means[:, 0, patient.body]
+    assert first.mean() == pytest.approx(share, abs=0.05)
+    over = paint_over(one, patient, np.asarray(patient.body), RUN, "")
+    np.testing.assert_allclose(over["pet"].means()[0][:, patient.body], share)
+    np.testing.assert_allclose(over["ct"].means()[0][:, patient.body], 0.0)
+    alone = first_look(one, patient.only("pet"), config, RUN)  # there is no CT to show
+    assert not alone.means.any()
 
 
 def test_the_two_sizes_that_differ_most_are_averaged() -> None:

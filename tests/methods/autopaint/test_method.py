@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from grisaille.core.errors import ConfigError, DamagedWeights, InputError, Unsui
 from grisaille.core.run import Run
 from grisaille.core.study import Case, Study
 from grisaille.flows.load import load_method, save_method
-from grisaille.methods.autopaint.config import AutoPaintConfig
+from grisaille.methods.autopaint.config import AutoPaintConfig, CtShown, Preset
+from grisaille.methods.autopaint.measuring import drawing, measure
 from grisaille.methods.autopaint.method import AutoPaint, split
 from grisaille.methods.mvg.config import MvgConfig
 from grisaille.weights.bundle import Bundle
@@ -58,6 +60,24 @@ def test_each_combination_of_modalities_is_promised_on_its_own() -> None:
     assert all(one.scans == 2 for one in method.calibrations.values())
     again = method.calibrated_on(CalibrationSource.SYNTHETIC)
     assert {one.source for one in again.calibrations.values()} == {CalibrationSource.SYNTHETIC}
+
+
+def test_one_combination_can_be_measured_alone_and_gives_the_same() -> None:
+    method = plain()
+    found = measure(method.painter(), CONFIG, small_cohort(2, 11), RUN, only={"pet"})
+    assert set(found.norms) == set(found.calibrations) == {"pet"}
+    np.testing.assert_array_equal(found.norms["pet"].tail, method.norms["pet"].tail)
+    np.testing.assert_array_equal(found.calibrations["pet"].findings, method.calibrations["pet"].findings)
+
+
+@pytest.mark.parametrize("setting", [{"passes": 2}, {"ct_shown": CtShown.ALWAYS}, {"ct_shown": CtShown.NEVER}])
+def test_a_promise_knows_of_settings_that_few_choose(setting: dict[str, Any]) -> None:
+    usual, other = drawing(CONFIG), drawing(replace(CONFIG, **setting))
+    assert set(usual) == {"rounds", "delineation", "grow_mm", "smallest_ml"}  # as older models say
+    assert usual.items() < other.items()
+    assert drawing(replace(CONFIG, preset=Preset.PUBLISHED)) == drawing(
+        replace(CONFIG, preset=Preset.PUBLISHED, **setting)
+    )
 
 
 def test_calibrating_again_leaves_the_scores_as_they_are() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,11 +14,13 @@ from grisaille.core.grid import Grid
 from grisaille.core.run import Run
 from grisaille.methods.autopaint.config import AutoPaintConfig
 from grisaille.methods.autopaint.frame import Frame
+from grisaille.methods.autopaint.lessons import Lesson, collated, lesson
 from grisaille.methods.autopaint.painting import Hole, Painter, Sums, all_channels, slabs
 
 pytestmark = pytest.mark.ai
 torch = pytest.importorskip("torch")
 
+from grisaille.methods.autopaint.inpainter import build  # noqa: E402 - needs torch
 from plain_painter import PlainInpainter  # noqa: E402 - needs torch
 
 RUN = Run(device="cpu", threads=1)
@@ -166,3 +170,50 @@ def test_channels_of_a_missing_modality_are_empty() -> None:
     channels = all_channels(patient)
     assert not channels[0].any()
     np.testing.assert_array_equal(channels[1:], patient.images["ct"])
+
+
+def scan_of(one: Lesson, patient: Frame, start: int) -> tuple[Frame, Hole]:
+    """The patient as a scanner saw it that reached as far as the lesson tells, and the lesson's hole there."""
+    reached, hidden = np.ones(SHAPE[0], bool), np.zeros((2, *SHAPE), bool)
+    seen = one.present[0].any(axis=(1, 2))
+    if not seen[-1]:
+        reached[start + int(seen.sum()) :] = False
+    if not seen[0]:
+        reached[: start + int((~seen).sum())] = False
+    hidden[:, start : start + len(seen)] = one.hole
+    covered = np.broadcast_to(reached[:, None, None], SHAPE)
+    images = {key: image * covered for key, image in patient.images.items()}
+    return Frame(patient.grid, images, patient.body & covered, dict.fromkeys(images, covered)), Hole(*hidden)
+
+
+@pytest.mark.parametrize("cut_share", [0.0, 1.0])
+def test_an_axial_network_paints_a_lesson_as_it_paints_that_slab_of_the_scan(cut_share: float) -> None:
+    config = AutoPaintConfig(
+        width=4, slab=16, lesson=16, batch=1, axial=True, hidden_share=0.0, cut_share=cut_share, organ_share=0.0
+    )
+    patient, network, compared = frame("pet", "ct"), build(config, seed=1).eval(), 0
+    still = replace(config, misalignment_mm=0.0, suv_jitter=0.0)
+    starts = {slab.box[0].start for slab in slabs(patient.body, 16, 4.0)}
+    for seed in range(30):
+        one = lesson(patient, still, np.random.default_rng(seed), noise=0.0)
+        middle = int(np.flatnonzero(one.present[0].any(axis=(1, 2)))[3])
+        off = np.abs(patient.images["ct"] - one.images[1:, middle, None]).sum(axis=(0, 2, 3))
+        start = int(off.argmin()) - middle
+        if start not in starts or compared == 3:
+            continue
+        scan, hidden = scan_of(one, patient, start)
+        with torch.inference_mode():
+            images, holes, body, _, below = map(torch.from_numpy, collated([one]))
+            expected = network(images, holes, body, below)
+        for patch in Painter(network, config).paint(scan, [hidden], RUN, ""):
+            if patch.slab.box[0].start == start:
+                compared += 1
+                np.testing.assert_allclose(patch.mean, expected[0][0], atol=1e-4)
+                np.testing.assert_allclose(patch.log_scale, expected[1][0], atol=1e-4)
+    assert compared == 3
+
+
+def test_a_scan_without_a_body_is_left_alone() -> None:
+    nobody = replace(frame("pet"), body=np.zeros(SHAPE, bool))
+    everything = np.ones(SHAPE, bool)
+    assert not list(Painter(PlainInpainter(), CONFIG).paint(nobody, [Hole(everything, everything)], RUN, ""))

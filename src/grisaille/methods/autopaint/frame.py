@@ -61,6 +61,8 @@ class Frame:
         frame where not given.
     suv_scale
         What the study's SUV were multiplied by.
+    top
+        Of a part of a frame, the slice at which the whole scan's body ends, which may lie beyond the part; else None.
     """
 
     grid: Grid
@@ -68,6 +70,7 @@ class Frame:
     body: Mask
     covered: Mapping[str, Mask] = field(default_factory=dict)
     suv_scale: float = 1.0
+    top: int | None = None
 
     def __post_init__(self) -> None:
         shape = self.grid.shape

@@ -91,8 +91,17 @@ class Inpainter(nn.Module):
         if self.axial:
             assert below is not None, "an axial network is told where the scan ends"
             told.append(_heights(seen, below, self.block[0]))
-        painted = _unfolded(self.unet(torch.cat([seen, *told], dim=1)).float(), self.block)
+        painted = _unfolded(self._painted(torch.cat([seen, *told], dim=1)).float(), self.block)
         return painted[:, :CHANNELS], painted[:, CHANNELS:].clamp(*LOG_SCALE)
+
+    def _painted(self, seen: Tensor) -> Tensor:
+        """What the U-Net makes of it; of each slice by itself if flat, for its norms would mix those of a slab."""
+        if self.block[0] > 1:
+            painted: Tensor = self.unet(seen)
+            return painted
+        n, c, z, y, x = seen.shape
+        slices = self.unet(seen.transpose(1, 2).reshape(n * z, c, 1, y, x))
+        return slices.reshape(n, z, -1, y, x).transpose(1, 2)
 
 
 def build(config: AutoPaintConfig, *, seed: int = 0) -> Inpainter:

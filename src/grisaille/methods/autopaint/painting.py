@@ -190,8 +190,9 @@ class Sums:
 
 
 def top_of(body: Mask) -> int:
-    """The uppermost slice of a body (z, y, x), which frames have at the end."""
-    return int(np.flatnonzero(body.any(axis=(1, 2)))[-1])
+    """The uppermost slice of a body (z, y, x), which frames have at the end; 0 without a body."""
+    slices = np.flatnonzero(body.any(axis=(1, 2)))
+    return int(slices[-1]) if slices.size else 0
 
 
 def slabs(body: Mask, depth: int, spacing_mm: float) -> tuple[Slab, ...]:
@@ -244,6 +245,7 @@ class _Items(Sized):
     hidden: Hole
     holes: Sequence[Hole]
     places: tuple[tuple[int, Slab], ...]
+    top: int
 
     @classmethod
     def of(cls, frame: Frame, holes: Sequence[Hole], depth: int) -> Self:
@@ -256,7 +258,8 @@ class _Items(Sized):
         )
         # What no scanner saw is a hole in every pass.
         hidden = {key: ~frame.covered[key] if key in frame.images else np.ones_like(body) for key in CHANNELS}
-        return cls(all_channels(frame), body, Hole(hidden["pet"], hidden["ct"]), holes, places)
+        top = top_of(body) if frame.top is None else frame.top
+        return cls(all_channels(frame), body, Hole(hidden["pet"], hidden["ct"]), holes, places, top)
 
     def __len__(self) -> int:
         return len(self.places)
@@ -264,12 +267,11 @@ class _Items(Sized):
     def __iter__(self) -> Iterator[Tensor]:
         import torch
 
-        top = top_of(self.body)
         for number, slab in self.places:
             hole = self.holes[number]
             pet = hole.pet[slab.box] | self.hidden.pet[slab.box]
             ct = hole.ct[slab.box] | self.hidden.ct[slab.box]
-            below = np.full(pet.shape, top - slab.box[0].start, np.float32)
+            below = np.full(pet.shape, self.top - slab.box[0].start, np.float32)
             masks = np.stack([pet, ct, self.body[slab.box], below], dtype=np.float32, casting="unsafe")
             yield torch.from_numpy(np.concatenate([self.images[:, *slab.box], masks]))
 

@@ -8,13 +8,14 @@ from functools import cache, partial
 import numpy as np
 import pytest
 
-from grisaille.core.calibration import CalibrationSource, Per
+from grisaille.core.calibration import Calibration, CalibrationSource, Per
 from grisaille.core.errors import UnsuitableVolume
 from grisaille.core.run import Run
 from grisaille.core.study import Case, Study
 from grisaille.flows.detect import detect
 from grisaille.methods.autopaint.config import AutoPaintConfig, Preset
 from grisaille.methods.autopaint.method import AutoPaint
+from grisaille.methods.autopaint.published.promise import marked, promises, scored
 from phantoms import small_cohort, small_phantom
 
 pytestmark = pytest.mark.ai
@@ -109,3 +110,17 @@ def test_detect_marks_with_it() -> None:
     result = detect(STUDY, published(), false_positives=100.0, run=RUN)
     assert result.provenance.config["preset"] == "published"
     assert result.labels.voxels.any()
+
+
+def test_a_promise_without_gates_is_of_scores_without_gates() -> None:
+    painter, case = published().painter(), small_cohort(1, 11)[0]  # too faint for the gates
+    study = Study({"pet": case.load().volumes["pet"]}, case.patient)
+    shut, free = (
+        scored(painter, study, CONFIG, Calibration.none(), RUN, gates=gates, step_mm=150.0) for gates in (True, False)
+    )
+    assert not shut.extras["painted"].voxels.any()
+    assert free.extras["painted"].voxels.any()
+    promise = promises(painter, CONFIG, [replace(case, load=lambda: study)], RUN, gates=False, step_mm=150.0)["pet"]
+    found = [marked(free, float(cut), CONFIG.smallest_ml).max(initial=0) for cut in promise.cuts]
+    np.testing.assert_array_equal(promise.findings[0], found)
+    assert any(found)

@@ -18,7 +18,7 @@ from grisaille.core.run import Run
 from grisaille.methods.autopaint.candidates import Mask
 from grisaille.methods.autopaint.config import AutoPaintConfig
 from grisaille.methods.autopaint.frame import Frame, hu, suv
-from grisaille.methods.autopaint.painting import CHANNELS, Floats, Hole, Painter
+from grisaille.methods.autopaint.painting import CHANNELS, Floats, Hole, Painter, top_of
 from grisaille.methods.autopaint.published.discs import (
     ORGAN_HU,
     RADIUS_MM,
@@ -230,6 +230,7 @@ def _slab(frame: Frame, slices: slice) -> Frame:
         {key: image[:, slices] for key, image in frame.images.items()},
         frame.body[slices],
         {key: covered[slices] for key, covered in frame.covered.items()},
+        top=top_of(np.asarray(frame.body)) - slices.start,
     )
 
 
