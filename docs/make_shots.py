@@ -11,10 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import napari
+import numpy as np
 from qtpy.QtTest import QTest
 
+from grisaille.core.finding import Finding
+from grisaille.core.result import Result
+from grisaille.core.volume import Modality
 from grisaille.desktop import layers
+from grisaille.desktop.compare import Sight
 from grisaille.desktop.contributions import MVG, AutoPaint
+from grisaille.desktop.review import Review, review_of
 from grisaille.desktop.view import attach
 from grisaille.desktop.views import View, show_view
 from grisaille.flows import samples
@@ -24,6 +30,10 @@ IMAGES = Path(__file__).parent / "images"
 WINDOW = (1500, 950)
 LEFT_SIDED = "petct_lesions_1"
 LARGEST_WAIT_S = 900
+CLOSE_UP = 3.0
+"""Times that a lesion is brought closer, to see it wiped away."""
+FAINT = 0.35
+"""Opacity of the outline around it."""
 
 
 def main() -> int:
@@ -71,7 +81,63 @@ def shoot_panel(widget: type[AutoPaint | MVG], name: str) -> None:
     show_view(viewer, View.CORONAL)
     settle()
     save(viewer, f"{name}_coronal")
+    if widget is AutoPaint:
+        shoot_wipe(viewer)
+        shoot_z(viewer)
     viewer.close()
+
+
+def shoot_wipe(viewer: Any) -> None:
+    """A true lesion, coronal and close up, half wiped away by the healthy twin."""
+    review = review_of(viewer)
+    lesion = found_lesion(review.result)
+    show_view(viewer, View.CORONAL)
+    layers.go_to(viewer, place(lesion))
+    viewer.scene.camera.center = (0.0, *layers.world_from_lps(place(lesion))[list(viewer.dims.displayed)])
+    viewer.scene.camera.zoom *= CLOSE_UP
+    outline = review.labels_layer
+    outline.contour, outline.opacity = 1, FAINT  # or it would cover the lesion's hot rim
+    review.compare.show_sight(Sight.WIPE)
+    wipe_at(viewer, review, lesion.centroid_l_mm)
+    settle()
+    save(viewer, "autopaint_wipe")
+    review.compare.show_sight(Sight.PATIENT)
+
+
+def shoot_z(viewer: Any) -> None:
+    """The signed z over the CT alone: warm colours are hotter than healthy."""
+    review = review_of(viewer)
+    lesion = found_lesion(review.result)
+    for layer in viewer.layers:
+        is_pet = getattr(layer.metadata.get(layers.THING), "modality", None) is Modality.PET
+        if layer is review.labels_layer or (is_pet and layers.SCORES_OF not in layer.metadata):
+            layer.visible = False
+    show_view(viewer, View.CORONAL)
+    layers.go_to(viewer, place(lesion))
+    settle()
+    save(viewer, "autopaint_z", canvas_only=True)
+
+
+def found_lesion(result: Result) -> Finding:
+    """The finding that holds most of a true lesion."""
+    truth = samples.truth(LEFT_SIDED).voxels > 0
+    held = np.bincount(result.labels.voxels[truth], minlength=int(result.labels.voxels.max()) + 1)
+    if not result.findings or not held[1:].any():
+        sys.exit("no finding lies on a true lesion")
+    return max(result.findings, key=lambda finding: held[finding.label])
+
+
+def place(finding: Finding) -> tuple[float, float, float]:
+    """LPS millimetres (z, y, x) of its middle."""
+    return finding.centroid_s_mm, finding.centroid_p_mm, finding.centroid_l_mm
+
+
+def wipe_at(viewer: Any, review: Review, left_mm: float) -> None:
+    """Drag the line of the wipe to so far left of the middle."""
+    images = [layer for layer in viewer.layers if layers.WIPE_OF in layer.metadata]
+    ends = np.stack([layer.extent.world[:, -1] for layer in images])
+    slider = review.compare.slider
+    slider.setValue(round(slider.maximum() * (left_mm - ends.min()) / (ends.max() - ends.min())))
 
 
 def settle() -> None:
