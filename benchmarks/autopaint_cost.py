@@ -101,15 +101,14 @@ class Asked:
     """How long it is between two questions whether the run is cancelled: in between nobody can stop it."""
 
     def __init__(self) -> None:
-        self.longest_s, self.during = 0.0, ""
-        self._what, self._last = "before the first pass", time.perf_counter()
+        self.longest, self.during = (0.0, 0.0), ""
+        self._what, self._watch = "before the first pass", Watch()
 
     def is_cancelled(self) -> bool:
         """Never."""
-        now = time.perf_counter()
-        if now - self._last > self.longest_s:
-            self.longest_s, self.during = now - self._last, self._what
-        self._last = now
+        if self._watch.seconds() > self.longest:
+            self.longest, self.during = self._watch.seconds(), self._what
+        self._watch = Watch()
         return False
 
     def progress(self, progress: Progress) -> None:
@@ -147,6 +146,7 @@ def scoring(method: Watched, study: Study) -> tuple[AnomalyMap, float, list[Row]
     asked.is_cancelled()  # what came after the last question counts too
     painter = method.watching
     given, whole, frame = (painter.voxels[name] for name in ("given", "whole slabs", "frame"))
+    waited = f"{asked.during}; CPU time {asked.longest[1]:.1f} s"
     rows = [
         row("score: passes", painter.evaluations, "slabs with one hole"),
         row("score: CPU time", busy_s, "s"),
@@ -157,7 +157,7 @@ def scoring(method: Watched, study: Study) -> tuple[AnomalyMap, float, list[Row]
             "never looked at, as slabs are cut to the body", 1 - given / whole, "share", "of the voxels of whole slabs"
         ),
         row("the same, slabs that overlap counted against it", 1 - given / frame, "share", "of the frame's voxels"),
-        row("longest time in which score cannot be cancelled", 1000 * asked.longest_s, "ms", asked.during),
+        row("longest time in which score cannot be cancelled", asked.longest[0], "s", waited),
     ]
     return anomaly, wall_s, rows
 
@@ -194,24 +194,27 @@ def cancelling(method: Watched, study: Study, wall_s: float) -> list[Row]:
     """From the moment that it is asked for to ``Cancelled``."""
     found = [(share, cancelled(method, study, share * wall_s)) for share in CANCELLED_AT]
     waits = {share: seconds for share, seconds in found if seconds is not None}
-    note = "at " + ", ".join(f"{share:.0%}: {1000 * seconds:.0f} ms" for share, seconds in waits.items())
-    return [row(f"cancel to the end, longest of {len(waits)}", 1000 * max(waits.values()), "ms", note)]
+    note = "; ".join(f"at {at:.0%} {wall:.2f} s, CPU time {busy:.2f} s" for at, (wall, busy) in waits.items())
+    return [row(f"cancel to the end, longest of {len(waits)}", max(waits.values())[0], "s", note)]
 
 
-def cancelled(method: Watched, study: Study, delay_s: float) -> float | None:
-    """Seconds until a run ends that is cancelled after ``delay_s``; None if it ended before."""
+def cancelled(method: Watched, study: Study, delay_s: float) -> tuple[float, float] | None:
+    """Seconds, by the clock and of the CPU, until a run ends that is cancelled after ``delay_s``; None if it did not.
+
+    The method is a copy that kept no frame of the study.
+    """
     stop, pressed = threading.Event(), []
 
     def press() -> None:
-        pressed.append(time.perf_counter())
+        pressed.append(Watch())
         stop.set()
 
     timer = threading.Timer(delay_s, press)
     timer.start()
     try:
-        replace(method).score(study, replace(RUN, is_cancelled=stop.is_set))  # a copy that keeps no frame
+        replace(method).score(study, replace(RUN, is_cancelled=stop.is_set))
     except Cancelled:
-        return time.perf_counter() - pressed[0]
+        return pressed[0].seconds()
     finally:
         timer.cancel()
     return None
