@@ -1,18 +1,19 @@
 """How the viewer feels: start, a run, cancelling it, the slider, and a brush stroke.
 
-    python benchmarks/desktop_responsiveness.py [--model REF] [--sample NAME] [--device cpu]
+    python benchmarks/desktop_responsiveness.py [--method mvg | autopaint] [--model REF] [--sample NAME] [--device cpu]
 
 Measured on a real window (under Xvfb where there is no display):
 
 - plugin discovery by npe2 with and without grisaille, and the heavy packages present after the
   panel was opened;
-- the longest time between two turns of the event loop while MVG scores a sample, apart from the
+- the longest time between two turns of the event loop while a sample is scored, apart from the
   first import of the AI stack, and the time from Cancel to the end of the run;
 - from a move of the threshold slider to new labels, and to their measured table, on the sample and on a
   whole-body PET of 267 x 128 x 128 voxels: the real one where it is, else one drawn;
 - from the end of a brush stroke to the measured table.
 
-The asked figures stand beside. Writes ``results/desktop_responsiveness.{json,md}``.
+Of AutoPaint, only what differs: the run, cancelling it, and painting a finding over again.
+The asked figures stand beside. Writes ``results/desktop_responsiveness[_autopaint].{json,md}``.
 """
 
 from __future__ import annotations
@@ -126,12 +127,12 @@ print(json.dumps([seconds, [name for name in {HEAVY} if name in sys.modules]]))
     ]
 
 
-def in_the_window(model: str, sample: str, device: str) -> list[Figure]:
+def in_the_window(method: str, model: str, sample: str, device: str) -> list[Figure]:
     """Everything that is measured in one window."""
     import napari
 
     from grisaille.desktop import layers
-    from grisaille.desktop.contributions import MVG
+    from grisaille.desktop.contributions import MVG, AutoPaint
     from grisaille.desktop.maker import Model
     from grisaille.flows import samples
 
@@ -139,26 +140,31 @@ def in_the_window(model: str, sample: str, device: str) -> list[Figure]:
     viewer.window.resize(1500, 950)
     study = samples.study(sample)
     layers.add_study(viewer, study)
-    panel = MVG(viewer)
+    is_mvg = method == "mvg"
+    panel = (MVG if is_mvg else AutoPaint)(viewer)
     panel.face.models.add(Model(model, model))
     panel.face.device.setCurrentText(device)
-    viewer.window.add_dock_widget(panel, name="MVG", area="right")
+    viewer.window.add_dock_widget(panel, name=method, area="right")
     heart = Heart()
     _turn(0.5)
-    figures = [*first_import(heart), *a_run(panel, heart, "first"), *a_run(panel, heart, "second")]
+    engine = ("torch", "torchvision", "timm") if is_mvg else ("torch", "monai")
+    figures = [*first_import(heart, engine), *a_run(panel, heart, "first"), *a_run(panel, heart, "second")]
     figures += cancelling(panel)
-    figures += [*slider(viewer, f"{sample}, {study.reference}"), *stroke(viewer)]
-    figures += whole_body(viewer, panel)
+    if is_mvg:
+        figures += [*slider(viewer, f"{sample}, {study.reference}"), *stroke(viewer)]
+        figures += whole_body(viewer, panel)
+    else:
+        figures += a_repaint(viewer, heart)
     viewer.close()
     return figures
 
 
-def first_import(heart: Heart) -> list[Figure]:
+def first_import(heart: Heart, engine: tuple[str, ...]) -> list[Figure]:
     """The AI stack, imported on a worker thread: the one long pause, as imports hold Python's lock."""
     from grisaille.core.run import Run
     from grisaille.desktop.job import Job
 
-    job = Job(Run(), "import", ("torch", "torchvision", "timm"))
+    job = Job(Run(), "import", engine)
     heart.restart()
     started = time.perf_counter()
     job.start(lambda run: None)
@@ -213,6 +219,30 @@ def cancelling(panel: Any) -> list[Figure]:
         _wait(lambda: not panel.is_running)
         seconds.append(time.perf_counter() - started)
     return [Figure("from Cancel to the end, longest of 5", f"{1000 * max(seconds):.0f} ms", "< 500 ms")]
+
+
+def a_repaint(viewer: Any, heart: Heart) -> list[Figure]:
+    """Findings of the last run, from "Repaint here" to the new layers."""
+    from grisaille.desktop.review import review_of
+
+    review = review_of(viewer)
+    seconds, pauses, sizes = [], [], []
+    for _ in review.table.findings[:3]:
+        review.table.step(1)
+        _turn(0.3)
+        sizes.append(review.table.current.volume_ml)
+        heart.restart()
+        started = time.perf_counter()
+        review.repaint()
+        _wait(lambda: not review.repainting.is_running)
+        seconds.append(time.perf_counter() - started)
+        _turn(0.3)
+        pauses.append(heart.longest_s)
+    volumes = ", ".join(f"{volume:.1f}" for volume in sizes)
+    return [
+        Figure(f"repaint here, findings of {volumes} ml", ", ".join(f"{one:.1f} s" for one in seconds)),
+        Figure("longest pause of the event loop from the press to the new layers", f"{1000 * max(pauses):.0f} ms"),
+    ]
 
 
 def slider(viewer: Any, where: str) -> list[Figure]:
@@ -345,21 +375,26 @@ def table(figures: list[Figure], conditions: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="mvg/phantom")
+    parser.add_argument("--method", choices=("mvg", "autopaint"), default="mvg")
+    parser.add_argument("--model", help="of the method; the one that ships if not given")
     parser.add_argument("--sample", default="petct_lesions_1")
     parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
     if sys.platform.startswith("linux") and not os.environ.get("DISPLAY") and shutil.which("xvfb-run"):
         again = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24", sys.executable, *sys.argv]
         return subprocess.run(again, check=False).returncode
-    figures = [*discovery(), *start(), *in_the_window(arguments.model, arguments.sample, arguments.device)]
+    model = arguments.model or f"{arguments.method}/phantom"
+    is_mvg = arguments.method == "mvg"
+    figures = [*discovery(), *start()] if is_mvg else []
+    figures += in_the_window(arguments.method, model, arguments.sample, arguments.device)
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    conditions = f"{os.cpu_count()} cores{load}; model {arguments.model}, sample {arguments.sample}, {arguments.device}"
+    conditions = f"{os.cpu_count()} cores{load}; model {model}, sample {arguments.sample}, {arguments.device}"
     RESULTS.mkdir(exist_ok=True)
     text = table(figures, conditions)
-    (RESULTS / "desktop_responsiveness.md").write_text(text, "utf-8")
+    name = "desktop_responsiveness" if is_mvg else "desktop_responsiveness_autopaint"
+    (RESULTS / f"{name}.md").write_text(text, "utf-8")
     content = {"conditions": conditions, "figures": [asdict(one) for one in figures]}
-    (RESULTS / "desktop_responsiveness.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
     print(text)
     return 0
 
