@@ -12,6 +12,7 @@ import numpy.typing as npt
 from grisaille.core.arrays import frozen, require_shape
 from grisaille.core.errors import UnsuitableVolume
 from grisaille.core.grid import Grid
+from grisaille.core.run import Run
 from grisaille.core.study import Study
 from grisaille.core.volume import Modality, Unit, Volume, read_only
 from grisaille.imaging.body import body_mask
@@ -84,7 +85,7 @@ class Frame:
         object.__setattr__(self, "body", frozen(self.body))
 
     @classmethod
-    def of(cls, study: Study, config: AutoPaintConfig) -> Self:
+    def of(cls, study: Study, config: AutoPaintConfig, run: Run | None = None) -> Self:
         """The PET, the CT or both of a study, brought into the working frame.
 
         Raises
@@ -92,17 +93,25 @@ class Frame:
         UnsuitableVolume
             If neither is there, PET is not in SUVbw, CT is not in HU, no body is found, or the CT
             covers less than half of the body that the PET shows.
+        Cancelled
+            Between two steps of some seconds each.
         """
+        run = run or Run()
         volumes = {key: volume for key, volume in (("pet", study.pet), ("ct", study.ct)) if volume is not None}
         _require_usable(volumes)
         windows = config.windows
-        scans = {key: _Scan.of(volume, config.spacing_mm) for key, volume in volumes.items()}
+        scans = {}
+        for key, volume in volumes.items():
+            run.check_cancelled()
+            scans[key] = _Scan.of(volume, config.spacing_mm)
         _require_overlap(scans)
+        run.check_cancelled()
         plane = _plane(scans.get("ct") or scans["pet"], windows)
         grid = _frame_grid(plane, [scan.ends_mm for scan in scans.values()], config.spacing_mm)
         covered = {key: _covered(volume.grid, grid) for key, volume in volumes.items()}
         images = {}
         for key, volume in volumes.items():
+            run.check_cancelled()
             values = resample(volume, grid).voxels
             images[key] = log_suv(values)[None] if key == "pet" else ct_channels(values, windows)
         return cls(grid, images, _body(scans, covered, grid), covered)

@@ -177,7 +177,7 @@ class AutoPaint:
             return published.scored(self.painter(), used, self.config, promise, run)
         if self.adapted or self.config.adapt_steps:
             run.note(UNCERTAIN)
-        frame = self._last.of(used, self._frame)
+        frame = self._last.of(used, partial(self._frame, run=run))
         self._last.closer = None  # for it depends on the run
         painter, norms, look = self._painted_by(frame, used, run)
         look = look or first_look(painter, frame, self.config, run)
@@ -207,7 +207,7 @@ class AutoPaint:
         """
         used = self._known(study)
         require_repaintable(anomaly, used, region)
-        frame = self._last.of(used, self._frame)
+        frame = self._last.of(used, partial(self._frame, run=run))
         run.check_cancelled()
         painter, norms, _ = self._painted_by(frame, used, run)
         return repainted(painter, anomaly, used, frame, region, norms, run)
@@ -283,8 +283,8 @@ class AutoPaint:
         used = self._known(study)
         return self._frame(used), named(tuple(used.volumes))
 
-    def _frame(self, study: Study) -> Frame:
-        return as_in_cohort(Frame.of(study, self.config), self.muscle, self.config)
+    def _frame(self, study: Study, run: Run | None = None) -> Frame:
+        return as_in_cohort(Frame.of(study, self.config, run), self.muscle, self.config)
 
     def _known(self, study: Study) -> Study:
         """The volumes of modalities that were learned."""

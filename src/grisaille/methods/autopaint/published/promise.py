@@ -36,7 +36,7 @@ def scored(
     step_mm: float = STEP_MM,
 ) -> AnomalyMap:
     """The residual in place of healthy spreads: scores are log(1 + exp(SUV)). Gates as in ``published_score``."""
-    frame = Frame.of(study, config)
+    frame = Frame.of(study, config, run)
     look = published_score(painter, frame, config, run, gates=gates, step_mm=step_mm)
     if not look.hole.any():
         run.note("the published pipeline painted nothing over: no disc passed its gates (SUV 6.5 and 9.6)")
