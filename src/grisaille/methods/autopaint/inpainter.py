@@ -100,7 +100,7 @@ class Inpainter(nn.Module):
             painted: Tensor = self.unet(seen)
             return painted
         n, c, z, y, x = seen.shape
-        slices = self.unet(seen.transpose(1, 2).reshape(n * z, c, 1, y, x))
+        slices: Tensor = self.unet(seen.transpose(1, 2).reshape(n * z, c, 1, y, x))
         return slices.reshape(n, z, -1, y, x).transpose(1, 2)
 
 
