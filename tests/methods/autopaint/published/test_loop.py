@@ -117,3 +117,20 @@ def test_cancelling_comes_through() -> None:
     with pytest.raises(Cancelled):
         published_score(cancelled, frame("pet"), CONFIG, run, gates=False)
     assert len(network.seen) == 2
+
+
+def test_a_slab_is_painted_with_the_top_of_the_whole_scan_in_mind() -> None:
+    told: list[tuple[float, float]] = []
+
+    class Watching(PlainInpainter):
+        def forward(self, images, hole, body, below):  # type: ignore[no-untyped-def]
+            told.extend(zip(images[:, 1, 0, 0, 0].tolist(), below.tolist(), strict=True))
+            return super().forward(images, hole, body)
+
+    patient = frame("pet", "ct")
+    ct = patient.images["ct"].copy()
+    ct[0, :, 0, 0] = np.arange(SHAPE[0])  # in the air, the number of the slice
+    numbered = Frame(patient.grid, {**patient.images, "ct": ct}, patient.body)
+    published_score(Painter(Watching(), CONFIG), numbered, CONFIG, RUN, gates=True)  # type: ignore[arg-type]
+    assert {first + below for first, below in told} == {39.0}
+    assert len({first for first, _ in told}) > 1
