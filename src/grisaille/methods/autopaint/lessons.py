@@ -119,7 +119,7 @@ def lesson(frame: Framed, config: AutoPaintConfig, rng: np.random.Generator, *, 
             by = shift if key == "pet" else (0, 0, 0)  # the body is the CT's
             images[channels] = _moved(frame.images[key], box, by) * scanned
             present[number] = _moved(frame.covered[key][None], box, by)[0] & scanned
-    within = _hottest(images[0], body) if at_organs else body
+    within = _hottest(images[0], body, present[0]) if at_organs else body
     _disturb(images, present, config.suv_jitter, noise, rng)
     return Lesson(images, _hole(within, present, taught, spacing_mm, rng), body[None], present, top)
 
@@ -141,11 +141,11 @@ def collated(lessons: Sequence[Lesson]) -> tuple[npt.NDArray[Any], ...]:
 
 
 def _middle(frame: Framed, rng: np.random.Generator, draws: int) -> int:
-    """The slice of a random voxel of the body, the one with the highest uptake of so many."""
-    voxels = np.asarray(frame.body)
-    chosen = rng.choice(np.flatnonzero(voxels), draws)
-    hottest = chosen[frame.images["pet"][0].reshape(-1)[chosen].argmax()] if draws > 1 else chosen[0]
-    return int(hottest // voxels[0].size)
+    """The slice of a random voxel of the body, the one with the highest uptake that was seen of so many."""
+    chosen = np.unravel_index(rng.choice(np.flatnonzero(frame.body), draws), frame.body.shape)
+    # What is hidden, a known lesion say, must not draw lessons to itself: nothing is learned there.
+    hottest = (frame.images["pet"][0][chosen] * frame.covered["pet"][chosen]).argmax() if draws > 1 else 0
+    return int(chosen[0][hottest])
 
 
 def _box(frame: Framed, depth: int, middle: int) -> Box:
@@ -170,10 +170,10 @@ def _scanned(body: Mask, share: float, rng: np.random.Generator) -> Mask:
     return reached
 
 
-def _hottest(pet: Floats, body: Mask) -> Mask:
-    """The tenth of the body with the highest uptake."""
-    hottest: Mask = body & (pet >= np.quantile(pet[body], _HOTTEST))
-    return hottest
+def _hottest(pet: Floats, body: Mask, seen: Mask) -> Mask:
+    """The tenth with the highest uptake of the body that the scanner saw; all of the body if it saw none."""
+    known = body & seen
+    return known & (pet >= np.quantile(pet[known], _HOTTEST)) if known.any() else body
 
 
 def _taught(keys: Sequence[str], hidden_share: float, rng: np.random.Generator) -> Sequence[str]:
