@@ -33,6 +33,7 @@ from plain_painter import LOG_SCALE, PlainInpainter  # noqa: E402 - needs torch
 
 RUN = Run(device="cpu", threads=1)
 CONFIG = AutoPaintConfig(slab=32, cells_mm=(24.0, 64.0, 96.0), rounds=3)
+SMALL_CUBES = AutoPaintConfig(slab=32, cells_mm=(24.0, 64.0))
 SHAPE = (32, 32, 32)
 LESION = (slice(12, 17), slice(12, 17), slice(9, 14))
 NORMS = Norms(np.ones(3), 3.0, 2.0, np.linspace(5, 1, 64))
@@ -57,7 +58,7 @@ def test_a_lesion_stands_out_by_its_excess_in_predicted_scales(keys: tuple[str, 
     patient = frame(*keys)
     look = first_look(painter(), patient, CONFIG, RUN)
     assert look.key == keys[0]
-    z, mean = look.combined(NORMS.spreads)
+    z, mean = look.combined(NORMS)
     there = np.zeros(SHAPE, bool)
     there[LESION] = True
     body = np.asarray(patient.body)
@@ -83,7 +84,7 @@ def test_a_painting_that_differs_between_modes_is_doubted_where_it_differs() -> 
         patient = frame(*keys, lesion=0.0)
         alike = np.asarray(patient.body).copy()
         alike[..., :16] &= not differing
-        look = first_look(Painter(Misled(), CONFIG), patient, CONFIG, RUN)
+        look = first_look(Painter(Misled(), SMALL_CUBES), patient, SMALL_CUBES, RUN)
         assert look.doubt is not None
         assert look.doubt[alike].max() < 0.1
         if differing:
@@ -112,6 +113,14 @@ def test_each_voxel_is_painted_with_the_ct_shown_and_with_it_hidden() -> None:
     assert together.all()
 
 
+def test_large_cubes_are_painted_with_the_ct_shown_unless_it_never_shall_be() -> None:
+    for asked, hides_ct in ((CtShown.BOTH, False), (CtShown.NEVER, True)):
+        network = PlainInpainter()
+        config = replace(CONFIG, cells_mm=(96.0,), ct_shown=asked)
+        first_look(Painter(network, config), frame("pet", "ct"), config, RUN)
+        assert {bool(hole[:, 1].any()) for hole in network.holes} == {hides_ct}
+
+
 @pytest.mark.parametrize(("passes", "expected"), [(2, 2 + 2), (5, 5 + 4), (8, 8 + 4)])
 def test_no_more_checkerboards_are_painted_than_asked_and_still_every_voxel_is(passes: int, expected: int) -> None:
     network = PlainInpainter()
@@ -134,10 +143,10 @@ def test_pet_is_judged_by_paintings_that_saw_the_ct_or_did_not_and_ct_only_by_th
             told = (hole[:, :1] & ~hole[:, 1:]).to(images.dtype)
             return told.expand_as(images), self.log_scale.expand_as(images)
 
-    config = replace(CONFIG, ct_shown=ct_shown)
+    config = replace(SMALL_CUBES, ct_shown=ct_shown)
     one, patient = Painter(Telling(), config), frame("pet", "ct")
     first = first_look(one, patient, config, RUN).means[:, 0, patient.body]
-    assert first.mean() == pytest.approx(share, abs=0.05)
+    assert first.mean() == pytest.approx(share, abs=0.1)  # deep voxels count more
     over = paint_over(one, patient, np.asarray(patient.body), RUN, "")
     np.testing.assert_allclose(over["pet"].means()[0][:, patient.body], share)
     np.testing.assert_allclose(over["ct"].means()[0][:, patient.body], 0.0)
@@ -148,7 +157,7 @@ def test_pet_is_judged_by_paintings_that_saw_the_ct_or_did_not_and_ct_only_by_th
 def test_the_two_sizes_that_differ_most_are_averaged() -> None:
     distances = np.array([1.0, -4.0, 6.0, 2.0], np.float32).reshape(4, 1, 1, 1)
     means = np.array([10, 20, 30, 40], np.float32).reshape(4, 1, 1, 1, 1)
-    z, mean = FirstLook("pet", distances, means).combined(np.array([1.0, 1.0, 2.0, 1.0]))
+    z, mean = FirstLook("pet", distances, means).combined(Norms(np.array([1.0, 1.0, 2.0, 1.0]), 3.0, 2.0, NORMS.tail))
     assert z.item() == pytest.approx((-4 + 3) / 2)
     assert mean.item() == 25.0
 
@@ -174,7 +183,7 @@ def test_without_rounds_the_twin_is_painted_and_the_scores_stay() -> None:
     patient = frame("pet")
     look = first_look(painter(), patient, config, RUN)
     painting = repaint(painter(), patient, look, NORMS, config, RUN)
-    np.testing.assert_array_equal(painting.z, look.combined(NORMS.spreads)[0])
+    np.testing.assert_array_equal(painting.z, look.combined(NORMS)[0])
     assert painting.hole.any()
     np.testing.assert_allclose(painting.healthy["pet"][:, painting.hole], 0.5, atol=0.02)
 
