@@ -1,6 +1,6 @@
 """What each part of AutoPaint is worth: networks trained equally long, and the loop with a part left out.
 
-    python benchmarks/autopaint_ablations.py --work DIR [--only NAME ...]
+    python benchmarks/autopaint_ablations.py [--work DIR] [--only NAME ...]
 
 Synthetic torsos. Every row is calibrated on the same healthy patients and tested on the same patients with
 lesions, none of whom was trained on. A command that was broken off goes on where it stopped; figures of all
@@ -10,6 +10,7 @@ rows that are finished are in results/autopaint_ablations.json.
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
@@ -35,6 +36,7 @@ from grisaille.methods.autopaint.method import AutoPaint
 from grisaille.methods.autopaint.painting import Hole, Kept, Painter, Patch
 from grisaille.methods.autopaint.trimming import learn
 
+WORK = Path(tempfile.gettempdir()) / "grisaille_autopaint_ablations"
 PAIR = "ct+pet"
 TAUGHT_SEED, SICK_SEED, EXAM_SEED = 20262, 20263, 8100
 TAUGHT, SICK, CALIBRATING, TESTED = 24, 5, 5, 8
@@ -101,7 +103,7 @@ ROWS = (
 def main() -> None:
     """Train what is missing, measure what is missing, print the table and keep it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, required=True, help="keeps networks and figures of finished rows")
+    parser.add_argument("--work", type=Path, default=WORK, help="keeps networks and figures of finished rows")
     parser.add_argument("--minutes", type=float, default=7.0, help="of training, each network")
     parser.add_argument("--only", nargs="+", choices=[row.name for row in ROWS], help="these rows alone")
     parser.add_argument("--threads", type=int, default=1)

@@ -1,6 +1,6 @@
 """AutoPaint on scans unlike those it learned from, and the published loop of moving discs on the same network.
 
-    python benchmarks/autopaint_robustness.py --work DIR [--model FILE] [--only NAME ...]
+    python benchmarks/autopaint_robustness.py [--work DIR] [--model FILE] [--only NAME ...]
 
 Synthetic patients with lesions that no model was trained on. The model and its thresholds stay as they are; the
 published loop, which has other scores, is calibrated on healthy patients of its own. Its loop without gates takes
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -39,6 +40,7 @@ from grisaille.methods.autopaint.method import AutoPaint
 from grisaille.methods.autopaint.published import promise as published
 from grisaille.methods.autopaint.published.counting import CountingPainter
 
+WORK = Path(tempfile.gettempdir()) / "grisaille_autopaint_robustness"
 PAIR = "ct+pet"
 SEED = 0
 TESTED = 10
@@ -124,7 +126,7 @@ ROWS = (
 def main() -> None:
     """Measure what is missing, print the table and keep it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, required=True, help="keeps figures of finished rows")
+    parser.add_argument("--work", type=Path, default=WORK, help="keeps figures of finished rows")
     parser.add_argument("--model", default="autopaint/phantom")
     parser.add_argument("--only", nargs="+", choices=[row.name for row in ROWS], help="these rows alone")
     given = parser.parse_args()
