@@ -58,7 +58,7 @@ def test_a_lesion_stands_out_by_its_excess_in_predicted_scales(keys: tuple[str, 
     patient = frame(*keys)
     look = first_look(painter(), patient, CONFIG, RUN)
     assert look.key == keys[0]
-    z, mean = look.combined(NORMS)
+    z, mean = look.combined(NORMS.spreads)
     there = np.zeros(SHAPE, bool)
     there[LESION] = True
     body = np.asarray(patient.body)
@@ -157,7 +157,7 @@ def test_pet_is_judged_by_paintings_that_saw_the_ct_or_did_not_and_ct_only_by_th
 def test_the_two_sizes_that_differ_most_are_averaged() -> None:
     distances = np.array([1.0, -4.0, 6.0, 2.0], np.float32).reshape(4, 1, 1, 1)
     means = np.array([10, 20, 30, 40], np.float32).reshape(4, 1, 1, 1, 1)
-    z, mean = FirstLook("pet", distances, means).combined(Norms(np.array([1.0, 1.0, 2.0, 1.0]), 3.0, 2.0, NORMS.tail))
+    z, mean = FirstLook("pet", distances, means).combined(np.array([1.0, 1.0, 2.0, 1.0]))
     assert z.item() == pytest.approx((-4 + 3) / 2)
     assert mean.item() == 25.0
 
@@ -183,7 +183,7 @@ def test_without_rounds_the_twin_is_painted_and_the_scores_stay() -> None:
     patient = frame("pet")
     look = first_look(painter(), patient, config, RUN)
     painting = repaint(painter(), patient, look, NORMS, config, RUN)
-    np.testing.assert_array_equal(painting.z, look.combined(NORMS)[0])
+    np.testing.assert_array_equal(painting.z, look.combined(NORMS.spreads)[0])
     assert painting.hole.any()
     np.testing.assert_allclose(painting.healthy["pet"][:, painting.hole], 0.5, atol=0.02)
 

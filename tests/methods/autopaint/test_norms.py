@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grisaille.methods.autopaint.norms import LEVELS, RARE, SHARES, Norms, ends, relative, spreads, tail
+from grisaille.methods.autopaint.norms import RARE, SHARES, Norms, ends, spreads, tail
 
 
 def normal(seed: int, size: int = 400_000) -> np.ndarray:
@@ -43,42 +43,10 @@ def test_what_spreads_is_ten_times_as_frequent() -> None:
     assert norms.spreading(50.0) <= 50.0
 
 
-def test_spreads_are_told_apart_by_what_was_painted() -> None:
-    hot = np.arange(400_000) % 4 == 0
-    means = np.where(hot, LEVELS[9], LEVELS[2]).astype(np.float32)
-    distances = np.where(hot, 5, 1) * normal(8)
-    found = relative([[(distances, means), (distances, np.zeros_like(means))]])
-    assert found.shape == (2, LEVELS.size)
-    assert found[0, 9] / found[0, 2] == pytest.approx(5, rel=0.03)
-    assert (found[0, :2] == found[0, 2]).all()  # as the nearest that was seen
-    np.testing.assert_allclose(found[1], 1, rtol=1e-6)
-    norms = Norms(np.array([2.0, 1.0]), 3.0, 2.0, np.linspace(5, 1, 64), relative=found)
-    np.testing.assert_allclose(norms.spread(0, LEVELS.astype(np.float32)), 2 * found[0], rtol=1e-5)
-    judged = distances / norms.spread(0, means)
-    assert np.std(judged[hot]) == pytest.approx(np.std(judged[~hot]), rel=0.03)
-    np.testing.assert_allclose(norms.usual_spread(means), (norms.spread(0, means) + norms.spread(1, means)) / 2)
-
-
-def test_a_model_that_was_not_told_levels_has_one_spread_a_scale() -> None:
-    norms = Norms(np.array([2.0, 3.0]), 3.0, 2.0, np.linspace(5, 1, 64))
-    means = np.linspace(0, 3, 5, dtype=np.float32)
-    assert (norms.spread(1, means) == 3.0).all()
-    assert (norms.usual_spread(means) == 2.5).all()
-
-
-def test_a_level_that_no_scan_has_enough_of_says_nothing() -> None:
-    few = np.full(800, LEVELS[4], np.float32)
-    few[:400] = LEVELS[7]
-    found = relative([[(normal(9, 800), few)]])
-    np.testing.assert_array_equal(found, np.ones((1, LEVELS.size)))
-
-
 def test_norms_and_their_arrays_are_inverse() -> None:
     found = tail([normal(7, 1000)])
-    one = Norms(np.array([1.0, 2.0]), 3.0, 2.0, found, np.ones(2), np.full((2, LEVELS.size), 0.5))
+    one = Norms(np.array([1.0, 2.0]), 3.0, 2.0, found)
     again = Norms.from_arrays(one.arrays())
-    np.testing.assert_array_equal(again.relative, one.relative)
-    np.testing.assert_array_equal(again.usual, one.usual)
     np.testing.assert_array_equal(again.spreads, one.spreads)
     np.testing.assert_array_equal(again.tail, one.tail)
     assert (again.high, again.low) == (one.high, one.low)

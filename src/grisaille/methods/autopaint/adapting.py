@@ -126,7 +126,7 @@ def respread(norms: Norms, look: FirstLook, body: Mask) -> Norms:
 def _standing_out(look: FirstLook, frame: Frame, norms: Norms, config: AutoPaintConfig) -> Mask:
     """(z, y, x) the most anomalous of the tissue, specks of noise aside, with a margin."""
     body = judged(frame)[1]
-    z: Floats = one_sided(look.key, look.combined(norms)[0])
+    z: Floats = one_sided(look.key, look.combined(norms.spreads)[0])
     high, low = np.quantile(z[body], 1 - np.array(HELD_OUT))
     held = without_small(hysteresis(z, float(high), float(low), body), config.smallest_ml, config.spacing_mm**3 / 1000)
     return dilated(held, max(MARGIN_MM, config.grow_mm), frame.grid.spacing_mm)

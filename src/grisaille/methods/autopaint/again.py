@@ -110,7 +110,7 @@ def paint_again(painter: Painter, frame: Frame, hole: Mask, others: Mask, norms:
         one: np.where(hole & (parts.weight > 0), parts.means()[0], channels[CHANNELS[one]])
         for one, parts in sums.items()
     }
-    z = distance(key, frame, mean, log_scale) / norms.usual_spread(mean[0])
+    z = distance(key, frame, mean, log_scale) / spread
     return Painting(key, z, mean, known, healthy, doubt_of(key, sums[key], log_scale) / spread)
 
 

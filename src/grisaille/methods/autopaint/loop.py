@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
 from grisaille.core.run import Run
@@ -64,14 +65,13 @@ class FirstLook:
     means: Floats
     doubt: Floats | None = None
 
-    def combined(self, norms: Norms) -> tuple[Floats, Floats]:
+    def combined(self, spreads: npt.NDArray[np.float64]) -> tuple[Floats, Floats]:
         """(z, y, x) and (c, z, y, x): the mean of the two sizes that differ most from healthy.
 
         Cubes smaller than a tumour are painted from the tumour itself, larger ones are painted
         less surely than a small lesion deserves: which size is right differs from place to place.
         """
-        spreads = np.stack([norms.spread(scale, mean[0]) for scale, mean in enumerate(self.means)])
-        z = self.distances / spreads
+        z = self.distances / spreads.astype(np.float32)[:, None, None, None]
         if len(z) <= 2:
             return z.mean(axis=0), self.means.mean(axis=0, dtype=np.float32)
         chosen = np.argpartition(np.abs(z), len(z) - 2, axis=0)[-2:]
@@ -146,7 +146,7 @@ def repaint(
     With no round at all they are painted once, for the healthy twin, and the scores stay.
     """
     key, body = judged(frame)
-    z, mean = look.combined(norms)
+    z, mean = look.combined(norms.spreads)
     spread = float(np.mean(norms.spreads))
     doubt = None if look.doubt is None else look.doubt / np.float32(spread)
     candidates = _candidates(key, z, norms, body, config)
@@ -170,7 +170,7 @@ def repaint(
             doubt = np.where(known, np.maximum(doubt, doubt_of(key, sums[key], log_scale) / np.float32(spread)), doubt)
         if config.rounds == 0:
             break
-        z = np.where(known, distance(key, frame, painted, log_scale) / norms.usual_spread(painted[0]), z)
+        z = np.where(known, distance(key, frame, painted, log_scale) / np.float32(spread), z)
         before, candidates = candidates, _candidates(key, z, norms, body, config)
         if overlap(before, candidates) >= SETTLED:
             break

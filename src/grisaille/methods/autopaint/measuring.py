@@ -19,7 +19,7 @@ from grisaille.methods.autopaint.candidates import Mask, Outline, mark
 from grisaille.methods.autopaint.config import AutoPaintConfig, Preset
 from grisaille.methods.autopaint.frame import Frame
 from grisaille.methods.autopaint.loop import FirstLook, first_look, judged, one_sided, repaint
-from grisaille.methods.autopaint.norms import Norms, ends, relative, spreads, tail, usual
+from grisaille.methods.autopaint.norms import Norms, ends, spreads, tail, usual
 from grisaille.methods.autopaint.painting import CHANNELS, Floats, Painter
 from grisaille.methods.autopaint.promise import calibration, count
 from grisaille.methods.autopaint.twin import anomaly_map, residual_of
@@ -156,14 +156,8 @@ class _Cohort:
             measured([scale[body] for scale in look.distances] for look, body in (one() for one in looks))
             for measured in (spreads, usual)
         )
-        by_level = relative(
-            [(scale[body], mean[0][body]) for scale, mean in zip(look.distances, look.means, strict=True)]
-            for look, body in (one() for one in looks)
-        )
-        scales = replace(Norms.unmeasured(len(width)), spreads=width, usual=often, relative=by_level)
-        reached = tail(one_sided(look.key, look.combined(scales)[0])[body] for look, body in (one() for one in looks))
-        high, low = ends(reached)
-        return replace(scales, high=high, low=low, tail=reached)
+        reached = tail(one_sided(look.key, look.combined(width)[0])[body] for look, body in (one() for one in looks))
+        return Norms(width, *ends(reached), reached, often)
 
     def promise(self, norms: Norms, run: Run) -> tuple[Norms, Calibration]:
         """The same norms with the tail of the final scores, and what each cut through those costs."""

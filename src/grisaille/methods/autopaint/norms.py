@@ -19,13 +19,6 @@ SPREADING = 10.0
 _NORMAL = 3.2905
 """What this share, split on both sides, is of a normal distribution in standard deviations."""
 
-LEVELS = np.array([0.05, 0.175, 0.325, 0.475, 0.625, 0.775, 0.925, 1.1, 1.3, 1.55, 1.85, 2.25, 2.8])
-"""Painted means at which the spread is known, in the network's units: log(1 + SUV), or the place in the widest CT
-window. The network is surer than it should be of some tissue and not sure enough of other."""
-
-_USUAL_TAIL, _FEWEST = 1e-2, 500
-"""Share of the healthy tissue of a level that its spread is measured by; voxels of it that a scan must have."""
-
 SHARES = np.geomspace(1e-6, 0.2, 64)
 """Shares of healthy tissue of which the score is kept."""
 
@@ -47,9 +40,6 @@ class Norms:
     usual
         (scales,) distance either way that a fifth of healthy tissue exceeds, before it is divided by the
         spread; what lesions hardly move. Empty in older models.
-    relative
-        (scales, 13) spread where each of ``LEVELS`` is painted, beside that of all tissue. Empty in older
-        models: 1 everywhere.
     """
 
     spreads: npt.NDArray[np.float64]
@@ -57,29 +47,16 @@ class Norms:
     low: float
     tail: npt.NDArray[np.float64]
     usual: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    relative: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spreads", frozen(self.spreads, np.float64))
         object.__setattr__(self, "tail", frozen(self.tail, np.float64))
         object.__setattr__(self, "usual", frozen(self.usual, np.float64))
-        object.__setattr__(self, "relative", frozen(self.relative, np.float64))
 
     @classmethod
     def unmeasured(cls, scales: int) -> Self:
         """As if the network's own scale were right and its errors normal; promises nothing."""
         return cls(np.ones(scales), 3.0, 2.0, np.linspace(5.0, 1.0, SHARES.size))
-
-    def spread(self, scale: int, mean: Floats) -> Floats:
-        """(z, y, x) what a distance at one scale is divided by where ``mean`` (z, y, x) was painted."""
-        if not self.relative.size:
-            return np.full(mean.shape, self.spreads[scale], np.float32)
-        return np.asarray(self.spreads[scale] * np.interp(mean, LEVELS, self.relative[scale]), np.float32)
-
-    def usual_spread(self, mean: Floats) -> Floats:
-        """(z, y, x) the same for a hole of no certain size: the mean over the scales."""
-        every = np.stack([self.spread(scale, mean) for scale in range(len(self.spreads))])
-        return np.asarray(every.mean(axis=0), np.float32)
 
     def spreading(self, high: float) -> float:
         """The score that ten times as much healthy tissue reaches as reaches ``high``."""
@@ -93,15 +70,13 @@ class Norms:
             "ends": np.array([self.high, self.low]),
             "tail": self.tail,
             "usual": self.usual,
-            "relative": self.relative,
         }
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, npt.NDArray[Any]]) -> Self:
         """The inverse of ``arrays``."""
         high, low = arrays["ends"].tolist()
-        newer = {name: arrays[name] for name in ("usual", "relative") if name in arrays}
-        return cls(arrays["spreads"], high, low, arrays["tail"], **newer)
+        return cls(arrays["spreads"], high, low, arrays["tail"], arrays.get("usual", np.empty(0)))
 
 
 def spreads(distances: Iterable[Sequence[Floats]]) -> npt.NDArray[np.float64]:
@@ -118,32 +93,6 @@ def usual(distances: Iterable[Sequence[Floats]]) -> npt.NDArray[np.float64]:
     """(scales,) what a fifth of the signed distances exceed, either way, of each scan at each scale."""
     exceeded = [[np.quantile(np.abs(values), 0.8) for values in scan] for scan in distances]
     return np.asarray(np.mean(exceeded, axis=0), dtype=np.float64)
-
-
-def relative(looks: Iterable[Sequence[tuple[Floats, Floats]]]) -> npt.NDArray[np.float64]:
-    """(scales, 13) of the signed distances and painted means of each scan at each scale, all of the body.
-
-    Each scan that has a level counts alike; a level that none has is as the nearest ones.
-    """
-    edges = (LEVELS[:-1] + LEVELS[1:]) / 2
-    found = [[_by_level(np.abs(values), np.digitize(means, edges)) for values, means in scan] for scan in looks]
-    seen = np.array(found)  # (scans, scales, levels)
-    known = np.isfinite(seen)
-    total = np.where(known, seen, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    return np.array([_filled(row, there) for row, there in zip(total, known.any(axis=0), strict=True)])
-
-
-def _by_level(distances: Floats, levels: npt.NDArray[np.intp]) -> list[float]:
-    overall = max(float(np.quantile(distances, 1 - _USUAL_TAIL)), 1e-3)
-    parts = (distances[levels == level] for level in range(LEVELS.size))
-    return [np.quantile(one, 1 - _USUAL_TAIL) / overall if one.size >= _FEWEST else np.nan for one in parts]
-
-
-def _filled(row: npt.NDArray[np.float64], known: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    if not known.any():
-        return np.ones_like(row)
-    filled: npt.NDArray[np.float64] = np.maximum(np.interp(LEVELS, LEVELS[known], row[known]), 1e-3)
-    return filled
 
 
 def tail(scores: Iterable[Floats]) -> npt.NDArray[np.float64]:

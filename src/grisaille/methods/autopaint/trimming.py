@@ -138,7 +138,7 @@ def standing_out(painter: Painter, frame: Frame, config: AutoPaintConfig, run: R
     first = (len(sizes) - _CELLS) // 2 if len(sizes) > _CELLS else 0
     few = replace(config, cells_mm=sizes[first : first + _CELLS])
     look = first_look(painter, frame, few, run)
-    z = look.combined(Norms.unmeasured(len(few.cells_mm)))[0]
+    z = look.combined(Norms.unmeasured(len(few.cells_mm)).spreads)[0]
     scores = np.where(judged(frame)[1], one_sided(look.key, z), np.float32(-np.inf))
     return look.key, scores.astype(np.float32)
 
