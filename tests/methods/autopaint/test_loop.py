@@ -113,14 +113,6 @@ def test_each_voxel_is_painted_with_the_ct_shown_and_with_it_hidden() -> None:
     assert together.all()
 
 
-def test_large_cubes_are_painted_with_the_ct_shown_unless_it_never_shall_be() -> None:
-    for asked, hides_ct in ((CtShown.BOTH, False), (CtShown.NEVER, True)):
-        network = PlainInpainter()
-        config = replace(CONFIG, cells_mm=(96.0,), ct_shown=asked)
-        first_look(Painter(network, config), frame("pet", "ct"), config, RUN)
-        assert {bool(hole[:, 1].any()) for hole in network.holes} == {hides_ct}
-
-
 @pytest.mark.parametrize(("passes", "expected"), [(2, 2 + 2), (5, 5 + 4), (8, 8 + 4)])
 def test_no_more_checkerboards_are_painted_than_asked_and_still_every_voxel_is(passes: int, expected: int) -> None:
     network = PlainInpainter()

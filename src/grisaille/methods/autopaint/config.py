@@ -118,10 +118,10 @@ class AutoPaintConfig(Config):
         0.15, "Share of the training slabs that lack PET or CT altogether", low=0.0, high=0.9, advanced=True
     )
     cut_share: float = knob(
-        0.35, "Share of the training slabs in which the scan ends, as a torso's does", low=0.0, high=1.0, advanced=True
+        0.0, "Share of the training slabs in which the scan ends, as a torso's does", low=0.0, high=1.0, advanced=True
     )
     organ_share: float = knob(
-        0.5,
+        0.0,
         "Share of the training slabs and holes laid where uptake is high: hard to know, and little of a body",
         low=0.0,
         high=1.0,

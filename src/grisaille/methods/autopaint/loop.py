@@ -25,11 +25,6 @@ from grisaille.methods.autopaint.painting import CHANNELS, Floats, Hole, Kept, P
 SMALL_CELL_MM = 36.0
 """In smaller cubes every voxel is near an edge, so that all four offsets are needed; in larger ones two do."""
 
-LARGE_CELL_MM = 72.0
-"""Larger cubes are painted with the CT shown: what surrounds such a hole says too little of what fills it, and
-a CT that was breathed apart is nearly as good there. With the CT hidden in half of their passes, the bladder was
-what stood out most in most healthy torsos (voxel AP on tuning phantoms 0.245 instead of 0.374)."""
-
 FLOOR: Mapping[str, float] = {"pet": 0.03, "ct": 0.02}
 """Least scale that is believed: 3 % of 1 + SUV, and 2 % of a CT window."""
 
@@ -129,7 +124,7 @@ def first_look(painter: Painter, frame: Frame, config: AutoPaintConfig, run: Run
         sums = Sums.empty(_count(key), body.shape)
         depths = [_depth(board) for board in boards]
         what = f"painting cubes of {cell_mm:g} mm ({number} of {len(config.cells_mm)})"
-        for patch in painter.paint(frame, _modes(frame, boards, _shown(cell_mm, config.ct_shown)), run, what):
+        for patch in painter.paint(frame, _modes(frame, boards, config.ct_shown), run, what):
             sums.add(patch, CHANNELS[key], depths[patch.hole][patch.slab.box])
         mean, log_scale = sums.means()
         distances.append(np.where(body, distance(key, frame, mean, log_scale), np.float32(0)))
@@ -206,10 +201,6 @@ def _boards(shape: tuple[int, int, int], cell_mm: float, config: AutoPaintConfig
     """Both colours of the checkerboards of one size, offset after offset."""
     boards = tuple(checkerboards(shape, config.spacing_mm, cell_mm))
     return boards[: min(config.passes, 8 if cell_mm < SMALL_CELL_MM else 4)]
-
-
-def _shown(cell_mm: float, asked: CtShown) -> CtShown:
-    return CtShown.ALWAYS if asked is CtShown.BOTH and cell_mm > LARGE_CELL_MM else asked
 
 
 def _modes(frame: Frame, boards: Sequence[Mask], ct_shown: CtShown) -> list[Hole]:
