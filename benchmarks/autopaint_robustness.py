@@ -192,7 +192,7 @@ def _changed(exam: Exam, row: Row) -> Exam:
 
     def opened() -> Opened:
         study, seen = load(), exam.open()
-        return Opened(study, onto(seen.lesions, study.reference.grid))
+        return Opened(study, onto(seen.lesions, study.reference))
 
     return replace(exam, load=load, open=opened, recipe=f"{exam.recipe}, {row.name}")
 
