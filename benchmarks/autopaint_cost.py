@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from reporting.tables import markdown, write
@@ -31,7 +32,7 @@ from grisaille.core.run import Progress, Run
 from grisaille.core.study import Study
 from grisaille.methods.autopaint.frame import Frame
 from grisaille.methods.autopaint.method import AutoPaint
-from grisaille.methods.autopaint.painting import Hole, Patch, slabs
+from grisaille.methods.autopaint.painting import Hole, Kept, Patch, slabs
 from grisaille.methods.autopaint.published.counting import CountingPainter
 from grisaille.methods.autopaint.published.loop import STEP_MM, published_score
 
@@ -62,15 +63,19 @@ class Watching(CountingPainter):
         """Summed over the passes."""
         return {"given": 0, "whole slabs": 0, "frame": 0}
 
-    def paint(self, frame: Frame, holes: Sequence[Hole], run: Run, what: str) -> Iterator[Patch]:
+    def paint(
+        self, frame: Frame, holes: Sequence[Hole], run: Run, what: str, kept: Kept | None = None
+    ) -> Iterator[Patch]:
         """As ``Painter.paint``."""
         everywhere = np.ones(frame.grid.shape, dtype=bool)
         whole = slabs(everywhere, self.config.slab, frame.grid.spacing_mm[0])
         self.voxels["whole slabs"] += len(holes) * sum(everywhere[slab.box].size for slab in whole)
         self.voxels["frame"] += len(holes) * everywhere.size
-        for patch in super().paint(frame, holes, run, what):
-            self.voxels["given"] += patch.mean[0].size
-            yield patch
+        return super().paint(frame, holes, run, what, kept)
+
+    def _forward(self, batch: Any) -> Any:
+        self.voxels["given"] += batch[:, 0].numel()
+        return super()._forward(batch)
 
 
 class Watched(AutoPaint):

@@ -79,7 +79,7 @@ class AutoPaintConfig(Config):
     placed: bool = knob(True, "Whether the network is told where in the body's cross-section it is", advanced=True)
     axial: bool = knob(False, "Whether the network is told how far below the top of the scan it is", advanced=True)
     flat: bool = knob(
-        False, "Whether each slice is painted by itself, as 2D networks do; faster to train, and worse", advanced=True
+        False, "Whether each slice is painted by itself, as 2D networks do; for comparison", advanced=True
     )
     cells_mm: tuple[float, ...] = knob(
         (24.0, 48.0, 96.0, 160.0),

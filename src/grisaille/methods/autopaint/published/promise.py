@@ -38,7 +38,7 @@ def scored(
     """The residual in place of healthy spreads: scores are log(1 + exp(SUV)). Gates as in ``published_score``."""
     frame = Frame.of(study, config, run)
     look = published_score(painter, frame, config, run, gates=gates, step_mm=step_mm)
-    if not look.hole.any():
+    if gates and not look.hole.any():
         run.note("the published pipeline painted nothing over: no disc passed its gates (SUV 6.5 and 9.6)")
     painting = Painting(
         "pet", np.clip(look.residual, -FURTHEST, FURTHEST), look.healthy["pet"], look.hole, look.healthy
