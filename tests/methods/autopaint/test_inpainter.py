@@ -94,6 +94,14 @@ def test_weights_go_out_and_come_back_exactly_and_in_half_nearly(net):
     assert {array.dtype for array in arrays(net, half=True).values()} == {np.dtype(np.float16)}
 
 
+def test_weights_are_kept_once_and_taken_up_from_older_files_that_hold_them_under_two_names(net):
+    once = arrays(net)
+    twice = {name: tensor.numpy() for name, tensor in net.state_dict().items()}
+    assert sum(array.size for array in once.values()) == sum(one.numel() for one in net.parameters())
+    assert len(twice) > len(once)
+    assert all(torch.equal(a, b) for a, b in zip(load(TINY, twice).parameters(), net.parameters(), strict=True))
+
+
 @pytest.mark.parametrize(
     "setting", [{"width": 8}, {"mirrored": False}, {"placed": False}, {"axial": True}, {"flat": True}]
 )

@@ -146,12 +146,28 @@ def test_pet_is_judged_by_paintings_that_saw_the_ct_or_did_not_and_ct_only_by_th
     assert not alone.means.any()
 
 
-def test_the_two_sizes_that_differ_most_are_averaged() -> None:
+def test_all_sizes_count_alike_each_in_its_own_spreads() -> None:
     distances = np.array([1.0, -4.0, 6.0, 2.0], np.float32).reshape(4, 1, 1, 1)
     means = np.array([10, 20, 30, 40], np.float32).reshape(4, 1, 1, 1, 1)
     z, mean = FirstLook("pet", distances, means).combined(np.array([1.0, 1.0, 2.0, 1.0]))
-    assert z.item() == pytest.approx((-4 + 3) / 2)
+    assert z.item() == pytest.approx((1 - 4 + 3 + 2) / 4)
     assert mean.item() == 25.0
+
+
+@pytest.mark.parametrize("key", ["pet", "ct"])
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_of_two_looks_the_one_nearer_to_healthy_counts(key: str, factor: float) -> None:
+    patient = frame(key)
+    look = first_look(painter(), patient, CONFIG, RUN)
+    other = FirstLook(key, factor * look.distances, look.means)  # as if it had seen more, or less
+    z, seen = other.combined(NORMS.spreads)[0], look.combined(NORMS.spreads)[0]
+    painting = repaint(painter(), patient, other, NORMS, CONFIG, RUN)
+    assert painting.hole.any()
+    there = np.abs(seen) > NORMS.high
+    assert there.any()
+    assert (np.abs(painting.z[there]) <= np.abs(z[there])).all()
+    least = np.minimum(np.abs(seen), np.abs(z))[there & painting.hole]
+    np.testing.assert_allclose(np.abs(painting.z[there & painting.hole]), least, rtol=0.05)
 
 
 def test_what_stood_out_is_painted_over_with_its_margin_and_nothing_else() -> None:

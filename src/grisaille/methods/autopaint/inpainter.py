@@ -115,9 +115,16 @@ def build(config: AutoPaintConfig, *, seed: int = 0) -> Inpainter:
 
 
 def arrays(net: Inpainter, *, half: bool = False) -> Arrays:
-    """The weights by name; with ``half`` in float16, half the size and exact to three digits."""
+    """The weights by name, each once; with ``half`` in float16, half the size and exact to three digits."""
     kind = np.float16 if half else np.float32
-    return {name: tensor.detach().cpu().numpy().astype(kind) for name, tensor in net.state_dict().items()}
+    return {name: tensor.detach().cpu().numpy().astype(kind) for name, tensor in net.named_parameters()}
+
+
+def take_up(net: Inpainter, weights: Mapping[str, npt.NDArray[np.generic]]) -> None:
+    """Give a network the weights that ``arrays`` gave."""
+    with torch.no_grad():
+        for name, parameter in net.named_parameters():
+            parameter.copy_(torch.from_numpy(weights[name].astype(np.float32)))
 
 
 def load(config: AutoPaintConfig, weights: Mapping[str, npt.NDArray[np.generic]]) -> Inpainter:
@@ -131,8 +138,10 @@ def load(config: AutoPaintConfig, weights: Mapping[str, npt.NDArray[np.generic]]
         If they are not finite.
     """
     net = build(config)
-    wanted = {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
-    found = {name: array.shape for name, array in weights.items()}
+    wanted = {name: tuple(tensor.shape) for name, tensor in net.named_parameters()}
+    # DynUNet lists its parts under two names, and older models hold their weights under both.
+    twice = net.state_dict().keys() - wanted.keys()
+    found = {name: array.shape for name, array in weights.items() if name not in twice}
     if found != wanted:
         name = next(name for name in sorted({*found, *wanted}) if found.get(name) != wanted.get(name))
         raise WeightsMismatch(
@@ -141,7 +150,7 @@ def load(config: AutoPaintConfig, weights: Mapping[str, npt.NDArray[np.generic]]
         )
     if not all(np.isfinite(array).all() for array in weights.values()):
         raise DamagedWeights("the network's weights hold values that are not finite; fetch or train the model again")
-    net.load_state_dict({name: torch.from_numpy(array.astype(np.float32)) for name, array in weights.items()})
+    take_up(net, weights)
     return net.eval().requires_grad_(False)
 
 

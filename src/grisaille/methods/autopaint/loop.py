@@ -61,17 +61,13 @@ class FirstLook:
     doubt: Floats | None = None
 
     def combined(self, spreads: npt.NDArray[np.float64]) -> tuple[Floats, Floats]:
-        """(z, y, x) and (c, z, y, x): the mean of the two sizes that differ most from healthy.
+        """(z, y, x) and (c, z, y, x): the mean over the sizes, each in its own healthy spreads.
 
         Cubes smaller than a tumour are painted from the tumour itself, larger ones are painted
         less surely than a small lesion deserves: which size is right differs from place to place.
         """
         z = self.distances / spreads.astype(np.float32)[:, None, None, None]
-        if len(z) <= 2:
-            return z.mean(axis=0), self.means.mean(axis=0, dtype=np.float32)
-        chosen = np.argpartition(np.abs(z), len(z) - 2, axis=0)[-2:]
-        means = np.take_along_axis(self.means, chosen[:, None], axis=0)
-        return np.take_along_axis(z, chosen, axis=0).mean(axis=0), means.mean(axis=0, dtype=np.float32)
+        return z.mean(axis=0, dtype=np.float32), self.means.mean(axis=0, dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,10 +134,13 @@ def repaint(
 ) -> Painting:
     """Candidates painted over all at once and judged again, until they stay, at most ``config.rounds`` times.
 
-    With no round at all they are painted once, for the healthy twin, and the scores stay.
+    What was painted over scores as its first look or as its last, whichever is nearer to healthy: one hole
+    is surer of itself than cubes of all sizes are together, and where they disagree there is doubt. With no
+    round at all candidates are painted once, for the healthy twin, and the scores stay.
     """
     key, body = judged(frame)
     z, mean = look.combined(norms.spreads)
+    first = z
     spread = float(np.mean(norms.spreads))
     doubt = None if look.doubt is None else look.doubt / np.float32(spread)
     candidates = _candidates(key, z, norms, body, config)
@@ -169,7 +168,8 @@ def repaint(
         before, candidates = candidates, _candidates(key, z, norms, body, config)
         if overlap(before, candidates) >= SETTLED:
             break
-    return Painting(key, z, mean, hole, healthy, doubt)
+    nearer = np.where(one_sided(key, z) < one_sided(key, first), z, first)
+    return Painting(key, nearer, mean, hole, healthy, doubt)
 
 
 def _candidates(key: str, z: Floats, norms: Norms, body: Mask, config: AutoPaintConfig) -> Mask:

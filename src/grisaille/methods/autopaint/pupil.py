@@ -7,8 +7,6 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, distributed
@@ -16,7 +14,7 @@ from torch.optim import AdamW
 
 from grisaille.core.errors import ConfigError
 from grisaille.methods.autopaint.config import AutoPaintConfig
-from grisaille.methods.autopaint.inpainter import Arrays, build, laplace_loss
+from grisaille.methods.autopaint.inpainter import Arrays, build, laplace_loss, take_up
 from grisaille.methods.autopaint.stretches import place
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
@@ -81,8 +79,8 @@ class Pupil(LightningModule):
         self.net = build(config, seed=seed)
         self.average = build(config, seed=seed).requires_grad_(False)
         if start is not None:
-            self.net.load_state_dict(_tensors(start))
-            self.average.load_state_dict(_tensors(start))
+            take_up(self.net, start)
+            take_up(self.average, start)
         self.share = 0.0
         """Of the training, with the step in hand."""
         self.curve: list[CurvePoint] = []
@@ -154,11 +152,6 @@ class Pupil(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.budget.seconds = checkpoint[_NOTES]["seconds"]
         self.curve = [CurvePoint(**point) for point in checkpoint[_NOTES]["curve"]]
-
-
-def _tensors(weights: Arrays) -> dict[str, Tensor]:
-    floats: dict[str, npt.NDArray[np.float32]] = {name: array.astype(np.float32) for name, array in weights.items()}
-    return {name: torch.from_numpy(array) for name, array in floats.items()}
 
 
 def _of_first(value: float, device: torch.device) -> float:
