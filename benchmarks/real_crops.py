@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--model", default="autopaint/phantom")
     parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()))
     given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
     method, rows = gr.load_method(given.model), []
     for name, study, truth in studies(given.data):
         row, png = measured(method, study, truth)

@@ -1,6 +1,6 @@
 """A shipped model on a real whole-body PET: where the tumour ranks, and pictures of the window.
 
-    xvfb-run -a python benchmarks/real_pet.py [--model mvg | autopaint] [--out FOLDER]
+    xvfb-run -a python benchmarks/real_pet.py [--model mvg | autopaint] [--adapt-steps N] [--out FOLDER]
 
 The model never saw a real patient. Printed beside its findings: how much of the tumour (GTV_Mass,
 drawn by hand) they cover, and the average precision of its scores and of plain SUV over the body.
@@ -27,6 +27,7 @@ from grisaille.core.study import Study
 from grisaille.desktop import layers
 from grisaille.desktop.view import attach
 from grisaille.desktop.views import View, show_view
+from grisaille.flows.load import load_method
 
 
 def main() -> None:
@@ -35,12 +36,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("patient", type=Path, nargs="?", default=data / "sarcoma" / "STS_001")
     parser.add_argument("--model", default="mvg")
+    parser.add_argument("--adapt-steps", type=int, help="of AutoPaint: training steps on this PET before it is scored")
     parser.add_argument("--false-positives", type=float, default=1.0)
     parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()))
     given = parser.parse_args()
     study = gr.read_study(given.patient / "wholebody_pet_dicom")
     tumour = region(given.patient / "wholebody_rtstruct.dcm", "GTV_Mass", study.reference)
-    result = gr.detect(study, gr.load_method(given.model), false_positives=given.false_positives, run=Run(device="cpu"))
+    settings = {} if given.adapt_steps is None else {"adapt_steps": given.adapt_steps}
+    method = load_method(given.model, settings=settings)
+    result = gr.detect(study, method, false_positives=given.false_positives, run=Run(device="cpu"))
     print(markdown(overlaps(result, tumour)), markdown(precision(result, study, tumour)), sep="\n\n")
     print("seconds:", result.provenance.seconds)
     photograph(result, study, tumour, given.out)
