@@ -15,7 +15,7 @@ from grisaille.core.run import Run
 from grisaille.core.study import Case, Study
 from grisaille.flows.load import load_method, save_method
 from grisaille.methods.autopaint.config import AutoPaintConfig, CtShown, Preset
-from grisaille.methods.autopaint.measuring import drawing, measure
+from grisaille.methods.autopaint.measuring import drawing, measure, promise_of
 from grisaille.methods.autopaint.method import AutoPaint, split
 from grisaille.methods.mvg.config import MvgConfig
 from grisaille.weights.bundle import Bundle
@@ -73,7 +73,7 @@ def test_one_combination_can_be_measured_alone_and_gives_the_same() -> None:
 @pytest.mark.parametrize("setting", [{"passes": 2}, {"ct_shown": CtShown.ALWAYS}, {"ct_shown": CtShown.NEVER}])
 def test_a_promise_knows_of_settings_that_few_choose(setting: dict[str, Any]) -> None:
     usual, other = drawing(CONFIG), drawing(replace(CONFIG, **setting))
-    assert set(usual) == {"rounds", "delineation", "grow_mm", "smallest_ml"}  # as older models say
+    assert set(usual) == {"loop", "rounds", "delineation", "grow_mm", "smallest_ml"}  # no setting that was not chosen
     assert usual.items() < other.items()
     assert drawing(replace(CONFIG, preset=Preset.PUBLISHED)) == drawing(
         replace(CONFIG, preset=Preset.PUBLISHED, **setting)
@@ -85,6 +85,14 @@ def test_calibrating_again_leaves_the_scores_as_they_are() -> None:
     again = plain().calibrate(small_cohort(1, 3), RUN)
     np.testing.assert_array_equal(again.score(study, RUN).scores, plain().score(study, RUN).scores)
     assert again.calibrations["pet"].scans == 1
+
+
+def test_a_promise_measured_by_an_older_loop_is_spoken_of() -> None:
+    older = {name: value for name, value in drawing(CONFIG).items() if name != "loop"}
+    for measured_with, said in ((older, 1), (drawing(CONFIG), 0)):
+        notes: list[str] = []
+        promise_of("pet", {}, measured_with, CONFIG, Run(on_note=notes.append))
+        assert ["older version" in note for note in notes] == [True] * said
 
 
 def test_a_promise_measured_with_other_settings_is_spoken_of() -> None:

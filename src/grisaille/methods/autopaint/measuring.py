@@ -28,6 +28,9 @@ from grisaille.methods.scan_count import ScanCount
 
 UNCERTAIN = "adapted to one study: the promise was measured before that, and no longer holds strictly"
 
+LOOP = 2.0
+"""Counted up when the same settings come to mean other scores."""
+
 NORMED = 8
 """Patients whose first look is enough for the norms; the promise counts all."""
 
@@ -50,6 +53,7 @@ def drawing(config: AutoPaintConfig) -> dict[str, float]:
     if config.preset is Preset.PUBLISHED:
         return {"published": 1.0, "smallest_ml": config.smallest_ml}
     return {
+        "loop": LOOP,
         "rounds": float(config.rounds),
         "delineation": config.delineation,
         "grow_mm": config.grow_mm,
@@ -84,7 +88,12 @@ def promise_of(
             "calibrate the model with this preset, or ask for the most anomalous share of the body (top)"
         )
         return Calibration.none()
-    if measured_with != wanted:
+    if measured_with and measured_with.get("loop") != wanted.get("loop"):
+        run.note(
+            "the promise was measured by an older version, whose scores were others, and does not hold strictly; "
+            "calibrate the model again"
+        )
+    elif measured_with != wanted:
         run.note("the promise was measured with other settings of rounds, outline, smallest finding or SUV reference")
     return calibrations.get(key, Calibration.none())
 
