@@ -134,9 +134,9 @@ def repaint(
 ) -> Painting:
     """Candidates painted over all at once and judged again, until they stay, at most ``config.rounds`` times.
 
-    What was painted over scores as its first look or as its last, whichever is nearer to healthy: one hole
-    is surer of itself than cubes of all sizes are together, and where they disagree there is doubt. With no
-    round at all candidates are painted once, for the healthy twin, and the scores stay.
+    What was painted over scores as its first look or as its last, whichever is nearer to healthy
+    (docs/decisions/0004). With no round at all candidates are painted once, for the healthy twin, and the
+    scores stay.
     """
     key, body = judged(frame)
     z, mean = look.combined(norms.spreads)
