@@ -90,7 +90,8 @@ class Ungated(Counted):
 
     def calibrate(self, cases: tuple[Case, ...], run: Run) -> Ungated:
         """The promise of this loop."""
-        promises = published.promises(self.painter(), self.config, cases, run, gates=False, step_mm=STEP_MM)
+        painter = self.painter()
+        promises = published.promises(painter, self.config, cases, run, gates=False, step_mm=STEP_MM, only={PAIR})
         return replace(self, calibrations=promises, measured_with=drawing(self.config))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -62,16 +62,17 @@ def promises(
     *,
     gates: bool = True,
     step_mm: float = STEP_MM,
+    only: Collection[str] | None = None,
 ) -> Mapping[str, Calibration]:
     """Of healthy cases that the network was not trained on, by the keys of their modalities joined by ``+``.
 
-    Only combinations with PET are judged.
+    Only combinations with PET are judged, and of these only ``only`` if it is given.
     """
     counts: dict[str, list[ScanCount]] = {}
     for case in run.track(cases, "counting false positives of the published loop"):
         study = case.load()
         for keys in {("pet",), tuple(key for key in CHANNELS if key in study.volumes)}:
-            if "pet" in study.volumes:
+            if "pet" in study.volumes and (only is None or named(keys) in only):
                 part = Study({key: study.volumes[key] for key in keys}, study.patient)
                 anomaly = scored(painter, part, config, Calibration.none(), run, gates=gates, step_mm=step_mm)
                 mark = partial(marked, anomaly, smallest_ml=config.smallest_ml)
