@@ -203,19 +203,32 @@ def fingerprint(tensors: Mapping[str, Tensor]) -> str:
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a .safetensors or .pth file, in its order; no code of the file is run."""
     import torch
+
+    content = read_content(path)
+    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
+        raise WeightsMismatch(f"{path.name} holds no plain table of tensors; save the model's state_dict() alone")
+    return content
+
+
+def read_content(path: Path) -> object:
+    """What a .safetensors or .pth file holds; no code of the file is run.
+
+    Raises
+    ------
+    DamagedWeights
+        If it cannot be read so.
+    """
+    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         if path.suffix == ".safetensors":
-            content = load_file(path)
-        else:
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            return load_file(path)
+        content: object = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DamagedWeights(f"{path.name} cannot be read as tensors ({first}); fetch it again") from error
-    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
-        raise WeightsMismatch(f"{path.name} holds no plain table of tensors; save the model's state_dict() alone")
     return content
 
 

@@ -11,10 +11,10 @@ import torch
 from grisaille.core.grid import Grid
 from grisaille.core.run import Run
 from grisaille.flows.load import find_weights
+from grisaille.imaging.slices import SliceStack
 from grisaille.methods.mvg.config import MvgConfig, Preset
 from grisaille.methods.mvg.features import patch_features, patch_grid, patches_of, strides
 from grisaille.methods.mvg.method import MVG
-from grisaille.methods.mvg.slices import SliceStack
 from grisaille.nn.backbone import Backbone, load_backbone
 from phantoms import small_cohort, small_phantom
 

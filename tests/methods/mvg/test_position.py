@@ -10,9 +10,9 @@ import pytest
 from grisaille.core.errors import InputError
 from grisaille.core.grid import Axis, Grid
 from grisaille.imaging.body import body_mask
+from grisaille.imaging.slices import Canvas, SliceStack, letterboxed
 from grisaille.methods.mvg.frame import NOMINAL_MM, BodyFrame, describe_planes
 from grisaille.methods.mvg.position import PositionModel
-from grisaille.methods.mvg.slices import SliceStack, letterboxed
 from phantoms import small_cohort
 
 Body = tuple[BodyFrame, np.ndarray]
@@ -62,7 +62,7 @@ def phantom_bodies() -> tuple[Body, ...]:
 
 def stack_of(number: int) -> SliceStack:
     ct = small_cohort(7, 60)[number].load().volumes["ct"]
-    return letterboxed(ct, body_mask(ct), ((-160.0, 240.0),), Axis.AXIAL, spacing_mm=4.0, step_mm=8.0)
+    return letterboxed(ct, body_mask(ct), ((-160.0, 240.0),), Axis.AXIAL, Canvas(4.0, 8.0))
 
 
 @cache

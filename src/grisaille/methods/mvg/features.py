@@ -12,7 +12,7 @@ import numpy.typing as npt
 from grisaille.core.grid import Grid
 from grisaille.core.run import Run
 from grisaille.imaging.resample import resample_array
-from grisaille.methods.mvg.slices import SliceStack
+from grisaille.imaging.slices import SliceStack
 
 if TYPE_CHECKING:
     from torch import Tensor

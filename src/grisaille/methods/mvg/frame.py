@@ -11,8 +11,8 @@ from scipy import ndimage
 
 from grisaille.core.grid import Grid
 from grisaille.imaging.resample import resample_array
+from grisaille.imaging.slices import SliceStack
 from grisaille.methods.mvg.gaussian import Array
-from grisaille.methods.mvg.slices import SliceStack
 
 PLANE_MM = 8.0
 """Distance of the axial planes in which the body is described."""

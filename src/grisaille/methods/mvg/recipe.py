@@ -12,11 +12,11 @@ import numpy.typing as npt
 from grisaille.core.grid import Grid
 from grisaille.core.run import Run
 from grisaille.core.volume import Volume
+from grisaille.imaging.slices import Canvas, SliceStack, letterboxed, native
 from grisaille.methods.mvg.config import MvgConfig, Numerics, Preset
 from grisaille.methods.mvg.features import LevelPatches, Maps, patch_features, patches_of, pooled_features, strides
 from grisaille.methods.mvg.lattice import Lattice
 from grisaille.methods.mvg.levels import CellRule, FieldRule, LevelRule, PooledRule, ReferenceRule
-from grisaille.methods.mvg.slices import SliceStack, letterboxed, native
 
 if TYPE_CHECKING:
     from grisaille.nn.backbone import Backbone
@@ -50,9 +50,7 @@ class Recipe:
         windows = config.windows(volume.modality)
         if self.is_pooled:
             return native(volume, body, windows, config.axis)
-        return letterboxed(
-            volume, body, windows, config.axis, spacing_mm=config.spacing_mm, step_mm=config.step_mm
-        )  # fmt: skip
+        return letterboxed(volume, body, windows, config.axis, Canvas(config.spacing_mm, config.step_mm))
 
     def patches(self, stack: SliceStack, backbone: Backbone) -> tuple[LevelPatches, ...]:
         """Where the rows of each level lie."""

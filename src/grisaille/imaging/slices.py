@@ -13,10 +13,31 @@ from grisaille.imaging.intensity import windowed
 from grisaille.imaging.resample import AIR_HU, resample_array
 
 CANVAS_MULTIPLE = 32
-"""The network halves a slice five times; only multiples of this keep its pixels in place."""
+"""Of a network that halves a slice five times; only multiples of this keep its pixels in place."""
 
 MARGIN_MM = 24.0
-"""Air kept round the body, so that the network's own padding does not touch it."""
+"""Air kept round the body, so that a network's own padding does not touch it."""
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """What slices of true shape are drawn on.
+
+    Parameters
+    ----------
+    spacing_mm, step_mm
+        Of pixels in the plane, and from slice to slice.
+    multiple
+        Rows and columns are multiples of this.
+    margin_mm
+        Air kept round the body.
+    """
+
+    spacing_mm: float
+    step_mm: float
+    multiple: int = CANVAS_MULTIPLE
+    margin_mm: float = MARGIN_MM
+
 
 WINDOW_PAIRS = 3
 
@@ -58,30 +79,28 @@ def letterboxed(
     body: npt.NDArray[np.bool_],
     windows: tuple[tuple[float, float], ...],
     axis: Axis,
-    *,
-    spacing_mm: float,
-    step_mm: float,
+    canvas: Canvas,
 ) -> SliceStack:
-    """Slices of true shape: ``spacing_mm`` in the plane, ``step_mm`` from slice to slice.
+    """Slices of true shape.
 
-    The canvas is centred on the body and padded with air to a multiple of 32 pixels, so the
-    same millimetres fall on the same pixels whatever the field of view.
+    The canvas is centred on the body and padded with air, so the same millimetres fall on the
+    same pixels whatever the field of view.
     """
-    grid = letterbox_grid(volume.grid, body, axis, spacing_mm, step_mm)
+    grid = letterbox_grid(volume.grid, body, axis, canvas)
     values = resample_array(volume.voxels, volume.grid, grid, outside=air(volume))
     inside = resample_array(body.astype(np.float32), volume.grid, grid) >= 0.5
     return SliceStack(values, inside, grid, windows)
 
 
-def letterbox_grid(grid: Grid, body: npt.NDArray[np.bool_], axis: Axis, spacing_mm: float, step_mm: float) -> Grid:
+def letterbox_grid(grid: Grid, body: npt.NDArray[np.bool_], axis: Axis, canvas: Canvas) -> Grid:
     """The canvases of ``letterboxed``: along the patient's axes, slices over the body's extent."""
     low, high = _extent_mm(grid, body)
     order, signs = _plane(axis)
-    steps = np.array([step_mm, spacing_mm, spacing_mm])
+    steps = np.array([canvas.step_mm, canvas.spacing_mm, canvas.spacing_mm])
     extent = (high - low)[list(order)]
     shape = np.maximum(np.round(extent / steps).astype(int), 1)
-    pixels = np.ceil((extent[1:] + 2 * MARGIN_MM) / spacing_mm / CANVAS_MULTIPLE).astype(int)
-    shape[1:] = pixels * CANVAS_MULTIPLE
+    multiples = np.ceil((extent[1:] + 2 * canvas.margin_mm) / canvas.spacing_mm / canvas.multiple).astype(int)
+    shape[1:] = multiples * canvas.multiple
     affine = np.eye(4)
     affine[:3, :3] = 0
     for index, (dimension, sign) in enumerate(zip(order, signs, strict=True)):

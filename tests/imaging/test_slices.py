@@ -7,7 +7,7 @@ import pytest
 
 from grisaille.core.grid import Axis, Grid
 from grisaille.core.volume import Modality, Unit, Volume
-from grisaille.methods.mvg.slices import CANVAS_MULTIPLE, MARGIN_MM, letterboxed, native
+from grisaille.imaging.slices import CANVAS_MULTIPLE, MARGIN_MM, Canvas, letterboxed, native
 
 WINDOW = ((-160.0, 240.0),)
 AIR = -1000.0
@@ -35,7 +35,7 @@ def test_heads_and_fronts_are_up(axis: Axis, is_native: bool) -> None:
     if is_native:
         stack = native(volume, body, WINDOW, axis)
     else:
-        stack = letterboxed(volume, body, WINDOW, axis, spacing_mm=2.0, step_mm=4.0)
+        stack = letterboxed(volume, body, WINDOW, axis, Canvas(2.0, 4.0))
     steps = stack.grid.affine[:3, :3]  # columns: slice, row, column; rows: z, y, x
     down, right = steps[:, 1], steps[:, 2]
     top, sign = TOP[axis]
@@ -53,7 +53,7 @@ def test_every_pixel_shows_what_lies_at_its_place(axis: Axis, is_native: bool) -
     if is_native:
         stack = native(volume, body, WINDOW, axis)
     else:
-        stack = letterboxed(volume, body, WINDOW, axis, spacing_mm=2.0, step_mm=4.0)
+        stack = letterboxed(volume, body, WINDOW, axis, Canvas(2.0, 4.0))
     inside = np.argwhere(stack.body)
     places = volume.grid.to_index(stack.grid.to_mm(inside))
     within = np.all((places >= (4, 5, 10)) & (places <= (19, 24, 49)), axis=1)
@@ -75,7 +75,7 @@ def test_native_slices_are_the_volumes_own(axis: Axis) -> None:
 @pytest.mark.parametrize("spacing_mm", [2.0, 3.0])
 def test_letterboxed_slices_keep_millimetres_and_have_air_around(axis: Axis, spacing_mm: float) -> None:
     volume, body = block()
-    stack = letterboxed(volume, body, WINDOW, axis, spacing_mm=spacing_mm, step_mm=4.0)
+    stack = letterboxed(volume, body, WINDOW, axis, Canvas(spacing_mm, 4.0))
     assert stack.grid.spacing_mm == pytest.approx((4.0, spacing_mm, spacing_mm))
     assert stack.values.shape[1] % CANVAS_MULTIPLE == stack.values.shape[2] % CANVAS_MULTIPLE == 0
     size_mm = np.array([64.0, 60.0, 80.0])
@@ -93,8 +93,8 @@ def test_the_field_of_view_does_not_move_the_slices() -> None:
     origin = volume.grid.to_mm((-3, -7, -5))
     other = Volume(wide, Grid.from_spacing(wide.shape, volume.grid.spacing_mm, origin), Modality.CT, Unit.HU, "wide")
     inside = np.pad(body, ((3, 2), (7, 4), (5, 9)))
-    first = letterboxed(volume, body, WINDOW, Axis.AXIAL, spacing_mm=2.0, step_mm=4.0)
-    second = letterboxed(other, inside, WINDOW, Axis.AXIAL, spacing_mm=2.0, step_mm=4.0)
+    first = letterboxed(volume, body, WINDOW, Axis.AXIAL, Canvas(2.0, 4.0))
+    second = letterboxed(other, inside, WINDOW, Axis.AXIAL, Canvas(2.0, 4.0))
     assert first.grid == second.grid
     np.testing.assert_array_equal(first.body, second.body)
 

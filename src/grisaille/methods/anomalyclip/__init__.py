@@ -1,0 +1,1 @@
+"""AnomalyCLIP: what CLIP calls damaged, by object-agnostic prompts."""
