@@ -1,7 +1,7 @@
 """Weights and images by formula, so that golden figures need no weight file.
 
 ``uniform(name, shape)`` is a fixed hash of (name, index) in [-0.5, 0.5); ``weight(name, shape)`` scales it as a
-network's parameter of that name. Both are exact on every platform (64-bit integer arithmetic, then float64, then float32).
+network's parameter of that name. Both are exact on every platform (64-bit integers, then float64, then float32).
 """
 
 import zlib
