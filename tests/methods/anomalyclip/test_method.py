@@ -46,8 +46,7 @@ class _BrightEncoder:
     class store:
         tidy = staticmethod(lambda: None)
 
-    def scores(self, sheet, slices, run):
-        del run
+    def scores(self, sheet, slices):
         side = sheet.patch
         for number in slices:
             tiles = []
@@ -209,3 +208,13 @@ def test_a_modality_without_a_window_is_refused() -> None:
     other = replace(small_phantom(5).study.ct, modality=Modality.MR)
     with pytest.raises(UnsuitableVolume, match="CT and PET"):
         sheets(Study.of(other), COARSE, 16)
+
+
+def test_eight_bits_are_near_and_kept_apart(tmp_path: Path) -> None:
+    study = small_phantom(5).study
+    run = replace(RUN, cache=tmp_path)
+    exact = method().score(study, run).scores
+    rounded = method(replace(COARSE, eight_bit=True)).score(study, run).scores
+    apart = np.abs(rounded - exact).max()
+    assert 0 < apart < 0.1
+    assert np.corrcoef(rounded[exact > 0], exact[exact > 0])[0, 1] > 0.98

@@ -83,6 +83,9 @@ class AnomalyClipConfig(Config):
         (), "Blocks, from 1, whose patches are compared with the prompts; none means the last", low=1, high=64,
         advanced=True,
     )  # fmt: skip
+    eight_bit: bool = knob(
+        False, "Whole-number arithmetic on the CPU: faster, scores a little off", advanced=True, after_fit=True
+    )
     batch: int = knob(4, "Slices through the network at a time", low=1, high=512, advanced=True, after_fit=True)
 
     def __post_init__(self) -> None:

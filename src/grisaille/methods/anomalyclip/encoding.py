@@ -37,9 +37,10 @@ class Encoder:
     look: Look
     text: Tensor
     store: FeatureStore
+    run: Run
     batch: int
 
-    def scores(self, sheet: Sheet, slices: Iterable[int], run: Run) -> Iterator[tuple[int, Floats]]:
+    def scores(self, sheet: Sheet, slices: Iterable[int]) -> Iterator[tuple[int, Floats]]:
         """(rows, columns) token scores, 0 to 1, the mean over the taps, of each of these slices that shows a body.
 
         What patches look like is rounded to half precision first, kept or not, so that a second run
@@ -55,13 +56,13 @@ class Encoder:
         waiting = [number for number in slices if sheet.shown[number].any()]
         known = [number for number in waiting if self.store.has(sheet, number)]
         for number in known:
-            run.check_cancelled()
-            features = self.store.load(sheet, number, run)
+            self.run.check_cancelled()
+            features = self.store.load(sheet, number, self.run)
             if features is None:
                 continue
             waiting.remove(number)
             yield number, self._scored(features, sheet, number)
-        yield from self._encoded(sheet, waiting, run)
+        yield from self._encoded(sheet, waiting)
 
     def _scored(self, features: Sequence[Half], sheet: Sheet, number: int) -> Floats:
         import torch
@@ -69,7 +70,7 @@ class Encoder:
         tiles = [token_scores(torch.from_numpy(one).float(), self.text).mean(dim=0).numpy() for one in features]
         return _joined(sheet, number, tiles)
 
-    def _encoded(self, sheet: Sheet, slices: Sequence[int], run: Run) -> Iterator[tuple[int, Floats]]:
+    def _encoded(self, sheet: Sheet, slices: Sequence[int]) -> Iterator[tuple[int, Floats]]:
         from grisaille.nn.device import in_batches, resolve_device
         from grisaille.nn.threads import threads
 
@@ -77,6 +78,7 @@ class Encoder:
         features: list[Half] = []
         waiting = iter(slices)
         number = next(waiting, None)
+        run = self.run
         with threads(run):
             for some in in_batches(
                 _Pictures(sheet, tiles), self._forward, batch=self.batch, run=run,

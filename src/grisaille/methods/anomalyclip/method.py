@@ -47,7 +47,18 @@ STRIDES = (4, 2, 1)
 CUTS = 1 / (1 + np.exp(-np.linspace(-8.0, 8.0, 321)))
 """Scores at which healthy scans are counted, a twentieth apart in the logit; the same for all models."""
 
-_SCORED_BY = ("planes", "step_mm", "token_mm", "fusion", "ct_windows", "pet_windows", "sigma_px", "tile", "smallest_ml")
+_SCORED_BY = (
+    "planes",
+    "step_mm",
+    "token_mm",
+    "fusion",
+    "ct_windows",
+    "pet_windows",
+    "sigma_px",
+    "tile",
+    "eight_bit",
+    "smallest_ml",
+)
 """Settings after the fit that a promise depends on."""
 
 _SECOND_WAY = 19 / 24
@@ -193,10 +204,12 @@ class AnomalyCLIP:
 
     def encoder(self, run: Run) -> Encoder:
         """The backbone with these prompts, which keeps what it sees where ``run`` says."""
-        store = FeatureStore(
-            None if run.cache is None else run.cache / "clip", self.clip.fingerprint, self.look, run.precision.value
-        )
-        return Encoder(self.clip, self.look, self.text(), store, self.config.batch)
+        clip, arithmetic = self.clip, run.precision.value
+        if self.config.eight_bit:
+            run, clip, arithmetic = _on_cpu(run), clip.in_eight_bits(), "int8"
+        folder = None if run.cache is None else run.cache / "clip"
+        store = FeatureStore(folder, self.clip.fingerprint, self.look, arithmetic)
+        return Encoder(clip, self.look, self.text(), store, run, self.config.batch)
 
     def _maps(self, seen: Sequence[Sheet], run: Run) -> list[SheetMap]:
         return next(maps for _, maps in self._refined(seen, run, (1,)))
@@ -207,7 +220,7 @@ class AnomalyCLIP:
         for stride in strides:
             for sheet, done in zip(seen, tokens, strict=True):
                 wanted = [number for number in sheet.slices[::stride] if number not in done]
-                done.update(encoder.scores(sheet, wanted, run))
+                done.update(encoder.scores(sheet, wanted))
             yield stride, [self._map(sheet, done) for sheet, done in zip(seen, tokens, strict=True)]
         encoder.store.tidy()
 
@@ -251,6 +264,13 @@ class AnomalyCLIP:
 def _measured_with(config: AnomalyClipConfig) -> dict[str, Any]:
     values = config.to_mapping()
     return {name: values[name] for name in _SCORED_BY}
+
+
+def _on_cpu(run: Run) -> Run:
+    """Eight bits are for the CPU."""
+    if run.device not in ("auto", "cpu"):
+        raise ConfigError(f"eight_bit is for the CPU, and the device is {run.device}; leave eight_bit off, or take cpu")
+    return replace(run, device="cpu")
 
 
 def _ordinal(number: int) -> str:
