@@ -16,8 +16,10 @@ from pathlib import Path
 import napari
 import numpy as np
 from gtv_suv import region
+from PIL import Image
 from qtpy.QtTest import QTest
 from reporting.tables import markdown
+from scipy.ndimage import binary_erosion
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
 import grisaille as gr
@@ -48,6 +50,8 @@ def main() -> None:
     print(markdown(overlaps(result, tumour)), markdown(precision(result, study, tumour)), sep="\n\n")
     print("seconds:", result.provenance.seconds)
     photograph(result, study, tumour, given.out)
+    if result.anomaly.healthy is not None:
+        print(side_by_side(result, study, tumour, given.out))
 
 
 def overlaps(result: Result, tumour: np.ndarray) -> list[dict[str, object]]:
@@ -105,6 +109,36 @@ def photograph(result: Result, study: Study, tumour: np.ndarray, out: Path) -> N
         viewer.screenshot(str(path), canvas_only=False, flash=False)
         print(path)
     viewer.close()
+
+
+def side_by_side(result: Result, study: Study, tumour: np.ndarray, out: Path) -> Path:
+    """Coronal, through the middle of the tumour: patient, healthy twin, z, and the labels over the tumour's outline."""
+    row = round(float(np.argwhere(tumour)[:, 1].mean()))
+    twin, z = result.anomaly.healthy, result.anomaly.extras["z"]
+    assert twin is not None
+    before, after = (_grey(one.main.voxels[::-1, row], 10.0) for one in (study, twin))
+    signed = z.voxels[::-1, row] / 12.0
+    red, blue = np.clip(signed, 0, 1)[..., None], np.clip(-signed, 0, 1)[..., None]
+    deviation = 255 * (1 - red * (0, 1, 1) - blue * (1, 1, 0))
+    marked, outline = result.labels.voxels[::-1, row] > 0, _outline(tumour[::-1, row])
+    labels = before.copy()
+    labels[marked] = 0.5 * labels[marked] + 0.5 * np.array((230, 60, 40))
+    labels[outline] = (30, 90, 230)
+    gap = np.full((len(before), 4, 3), 255.0)
+    panels = np.hstack([before, gap, after, gap, deviation, gap, labels]).clip(0, 255).astype(np.uint8)
+    tall = round(3 * study.reference.spacing_mm[0] / study.reference.spacing_mm[2] * panels.shape[0])
+    path = out / "real_pet_side_by_side.png"
+    Image.fromarray(panels).resize((3 * panels.shape[1], tall), Image.Resampling.BICUBIC).save(path)
+    return path
+
+
+def _grey(values: np.ndarray, top: float) -> np.ndarray:
+    """(z, x, 3) with 0 white and ``top`` black, as PET is read."""
+    return np.repeat(255 * (1 - np.clip(values / top, 0, 1))[..., None], 3, axis=-1)
+
+
+def _outline(mask: np.ndarray) -> np.ndarray:
+    return np.asarray(mask & ~binary_erosion(mask))
 
 
 if __name__ == "__main__":
