@@ -38,28 +38,37 @@ class OrganReference:
         object.__setattr__(self, "tops", read_only(tops))
 
     @classmethod
-    def of(cls, results: Sequence[Result]) -> OrganReference:
-        """The reference that the results of healthy studies make.
+    def of(cls, result: Result) -> OrganReference:
+        """What one healthy study says.
 
         Raises
         ------
         InputError
-            If there is none, one has no organs, or they are not all of one model and one edge.
+            If the result has no organs.
         """
-        if not results or not all(one.organs and one.organ_map for one in results):
-            raise InputError(
-                "a reference is made of results with organs, found none or some without; give organs to detect"
-            )
-        kinds = {(_model(one.provenance), one.organ_map.edge_mm) for one in results if one.organ_map}
-        if len(kinds) > 1:
-            raise InputError(
-                "the results are of several models or edges, expected one; score all with the same settings"
-            )
-        (((method, weights), edge_mm),) = kinds
-        tops: dict[str, list[float]] = {}
-        for organ in (organ for one in results for organ in one.organs):
-            tops.setdefault(organ.name, []).append(organ.score_top)
-        return cls(method, weights, edge_mm, {name: tuple(values) for name, values in tops.items()})
+        if result.organ_map is None or not result.organs:
+            raise InputError("this result has no organs, expected some to make a reference of; give organs to detect")
+        tops = {organ.name: (organ.score_top,) for organ in result.organs}
+        return cls(*_model(result.provenance), result.organ_map.edge_mm, tops)
+
+    @classmethod
+    def merged(cls, references: Sequence[OrganReference]) -> OrganReference:
+        """The studies of several references in one.
+
+        Raises
+        ------
+        InputError
+            If there is none, or they are not all of one model and one edge.
+        """
+        kinds = {(one.method, one.weights, one.edge_mm) for one in references}
+        if len(kinds) != 1:
+            found = f"{len(kinds)} models or edges" if kinds else "no healthy study"
+            raise InputError(f"a reference is made of studies scored in one way, found {found}; score them alike")
+        tops: dict[str, tuple[float, ...]] = {}
+        for one in references:
+            for organ, values in one.tops.items():
+                tops[organ] = tops.get(organ, ()) + values
+        return cls(*kinds.pop(), tops)
 
     def percentile(self, organ: str, top: float) -> float | None:
         """The share of healthy studies, in percent, of which that ``organ`` surely scores below ``top``.
