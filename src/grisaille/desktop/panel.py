@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QScrollArea, QVBoxLayout
 
 from grisaille.core.calibration import Per
 from grisaille.core.errors import GrisailleError, InputError, MissingWeights
+from grisaille.core.labels import Labels
 from grisaille.core.packages import require
 from grisaille.core.result import Asked, Result
 from grisaille.core.run import Run
@@ -22,11 +23,11 @@ from grisaille.desktop.fit_dialog import FitDialog, FitOrder
 from grisaille.desktop.job import Job, Outcome
 from grisaille.desktop.keys import Key, bind, unbind
 from grisaille.desktop.maker import Maker, Model
+from grisaille.desktop.organs_dock import show_organs_of
 from grisaille.desktop.panel_face import PanelFace
 from grisaille.desktop.repaint_bar import Source
 from grisaille.desktop.review import docked_review, review_of
 from grisaille.desktop.settings import preferences
-from grisaille.methods.base import Method
 
 
 class MethodPanel(Docked):
@@ -99,20 +100,29 @@ class MethodPanel(Docked):
             return
         try:
             study, config, model = self._study(), self.face.form.config(), self._require_model()
+            given = self.face.organs.labels(tuple(study.volumes.values()))
         except GrisailleError as error:
             self.face.status.fail(str(error))
             return
-        asked = self._asked()
+        asked, wants_organs = self._asked(), self.face.organs.is_asked
         title = f"{self._maker.title} on {_what(study)}"
         job = self._new_job(title)
+        settings = self._settings
 
-        def detect(run: Run) -> tuple[Result, Study, Method]:
+        def detect(run: Run) -> tuple[Result, Source, Labels | None]:
             from grisaille.flows.detect import detect
 
             method = self._maker.load(model.ref, config)
             job.said.emit(f"{title} ({model.title}), on {_where(self._maker, run)}")
             result = detect(study, method, false_positives=asked.amount, per=asked.per, run=run)
-            return result, study, method
+            organs = None
+            if wants_organs:
+                from grisaille.flows.organs import with_organs
+                from grisaille.imaging.threshold_organs import threshold_organs
+
+                organs = threshold_organs(study) if given is None else given
+                result = with_organs(result, study, organs, run=run)
+            return result, Source(study, method, settings), organs
 
         self._start(job, detect, self._on_run)
 
@@ -217,12 +227,13 @@ class MethodPanel(Docked):
             self._then(outcome)
 
     def _on_run(self, outcome: Outcome) -> None:
-        result, study, method = outcome.value
-        review_of(self._viewer).show_result(result, Source(study, method, self._settings))
+        result, source, organs = outcome.value
+        review_of(self._viewer).show_result(result, source)
+        show_organs_of(self._viewer, result, source.study, organs)
         self._has_result = True
         count = len(result.findings)
         found = f"{count} finding{'' if count == 1 else 's'}"
-        done = f"{self._maker.title} on {_what(study)}, {result.provenance.device}, {outcome.seconds:.1f} s"
+        done = f"{self._maker.title} on {_what(source.study)}, {result.provenance.device}, {outcome.seconds:.1f} s"
         self.face.status.say(f"{found}. {done}.")
         self.face.status.set_warnings(result.provenance.warnings)
         for layer in self._used:

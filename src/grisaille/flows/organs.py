@@ -66,8 +66,3 @@ def with_organs(
     seconds = {**made.seconds, "organs": round(time.perf_counter() - started, 3)}
     provenance = replace(made, warnings=(*made.warnings, *said), seconds=seconds)
     return replace(result, organs=rows, organ_map=organ_map, provenance=provenance)
-
-
-def without_organs(result: Result) -> Result:
-    """The result as it was before ``with_organs``, but for what was said."""
-    return replace(result, organs=(), organ_map=None)

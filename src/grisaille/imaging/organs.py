@@ -204,13 +204,12 @@ def _measured(labels: Labels, study: Study) -> dict[int, _Measured]:
     counts = np.bincount(labels.voxels.ravel())
     suv = _values(labels, study.pet if study.pet is not None and study.pet.unit is Unit.SUVBW else None)
     hu = _values(labels, study.ct if study.ct is not None and study.ct.unit is Unit.HU else None)
-    nothing = (None, None)
-    return {
-        number: _Measured(
-            int(counts[number]) * labels.grid.voxel_ml, *suv.get(number, nothing), hu.get(number, nothing)[1]
-        )
-        for number in labels.ids
-    }
+    measured = {}
+    for number in labels.ids:
+        suv_max, suv_mean = suv.get(number, (None, None))
+        volume_ml = int(counts[number]) * labels.grid.voxel_ml
+        measured[number] = _Measured(volume_ml, suv_max, suv_mean, hu.get(number, (None, None))[1])
+    return measured
 
 
 def _values(labels: Labels, volume: Volume | None) -> dict[int, tuple[float, float]]:
