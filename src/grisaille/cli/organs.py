@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grisaille.core.errors import InputError
+from grisaille.core.organ import THRESHOLDS
 from grisaille.core.safe_write import require_place
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from grisaille.core.result import Result
     from grisaille.core.run import Run
     from grisaille.core.study import Study
-
-THRESHOLDS = "thresholds"
 
 
 def add_organ_flags(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,10 @@ from grisaille.core.arrays import frozen, require_shape
 from grisaille.core.labels import Labels
 
 
+THRESHOLDS = "thresholds"
+"""What organs are said to be made of that no label image brought."""
+
+
 @dataclass(frozen=True)
 class Organ:
     """One organ of a result, a row of the organ table.
@@ -65,7 +69,7 @@ class OrganMap:
     edge_mm
         How deep the edge of each organ was left out of its statistics.
     made_of
-        Where the labels came from: the name of a file or layer, or ``thresholds``.
+        Where the labels came from: the name of a file or layer, or ``THRESHOLDS``.
     reference
         Name of the reference cohort's file, or empty.
     """

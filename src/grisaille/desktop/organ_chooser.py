@@ -8,10 +8,11 @@ from typing import Any
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from grisaille.core.labels import Labels
+from grisaille.core.organ import THRESHOLDS
 from grisaille.core.volume import Volume
 from grisaille.desktop.organ_layers import organ_labels_from
 
-_NONE, _THRESHOLDS = "none", "body, lung, bone, air by thresholds"
+_NONE, _BY_THRESHOLDS = "none", "body, lung, bone, air by thresholds"
 
 
 class OrganChooser(QComboBox):
@@ -38,10 +39,9 @@ class OrganChooser(QComboBox):
         return self.currentData() is not None
 
     def choose(self, source: Any) -> None:
-        """Take a labels layer, ``"thresholds"``, or None."""
-        wanted = _THRESHOLDS if source == "thresholds" else source
+        """Take a labels layer, ``THRESHOLDS``, or None."""
         held = [self.itemData(index) for index in range(self.count())]
-        self.setCurrentIndex(next((index for index, one in enumerate(held) if one == wanted), 0))
+        self.setCurrentIndex(next((index for index, one in enumerate(held) if one == source), 0))
 
     def labels(self, volumes: Sequence[Volume]) -> Labels | None:
         """The organs of the chosen layer, as they are painted now; None where it is not a layer that was chosen.
@@ -52,7 +52,7 @@ class OrganChooser(QComboBox):
             If the layer lies on none of ``volumes`` and says not where it lies.
         """
         chosen = self.currentData()
-        return None if chosen is None or chosen == _THRESHOLDS else organ_labels_from(chosen, volumes)
+        return None if chosen is None or chosen == THRESHOLDS else organ_labels_from(chosen, volumes)
 
     def refresh(self, event: Any = None) -> None:
         """List the layers as they are now; what was chosen stays chosen while it is there."""
@@ -62,7 +62,7 @@ class OrganChooser(QComboBox):
         self.blockSignals(True)
         self.clear()
         self.addItem(_NONE, None)
-        self.addItem(_THRESHOLDS, _THRESHOLDS)
+        self.addItem(_BY_THRESHOLDS, THRESHOLDS)
         for layer in self._viewer.layers:
             if isinstance(layer, LabelsLayer):
                 self.addItem(layer.name, layer)

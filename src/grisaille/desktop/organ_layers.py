@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from grisaille.core.labels import Labels
+from grisaille.core.organ import THRESHOLDS
 from grisaille.core.result import Result
 from grisaille.core.study import Study
 from grisaille.core.volume import Volume
 from grisaille.desktop.appearance import look_of_signed
 from grisaille.desktop.layers import PROVENANCE, SCORES_OF, add_labels, labels_from
 from grisaille.desktop.twin import put
-from grisaille.imaging.threshold_organs import NAME as THRESHOLDS
 from grisaille.methods.catalog import title
 
 ORGANS_OF = "grisaille_organs_of"

@@ -12,6 +12,7 @@ from scipy import ndimage
 from grisaille.core.errors import UnsuitableVolume
 from grisaille.core.grid import Grid
 from grisaille.core.labels import Labels
+from grisaille.core.organ import THRESHOLDS
 from grisaille.core.study import Study
 from grisaille.core.volume import Unit, Volume
 from grisaille.imaging.body import body_mask
@@ -39,9 +40,6 @@ LUNG_ML = 10.0
 AIR_ML = 1.0
 BONE_ML = 2.0
 """Smaller parts are noise, clips and the like, and belong to the body."""
-
-NAME = "thresholds"
-"""What such organs are said to be made of."""
 
 
 class Tissue(IntEnum):
@@ -79,7 +77,7 @@ def threshold_organs(study: Study) -> Labels:
     names = {int(tissue): tissue.name.lower() for tissue in Tissue if (numbers == tissue).any()}
     if not names:
         raise UnsuitableVolume("no organ was found by thresholds; give organs as a label image instead")
-    return Labels(numbers, main.grid, names, replace(main.source, name=NAME))
+    return Labels(numbers, main.grid, names, replace(main.source, name=THRESHOLDS))
 
 
 def _tissues(ct: Volume) -> npt.NDArray[np.uint16]:
