@@ -10,7 +10,6 @@ import numpy.typing as npt
 from grisaille.core.arrays import frozen, require_shape
 from grisaille.core.labels import Labels
 
-
 THRESHOLDS = "thresholds"
 """What organs are said to be made of that no label image brought."""
 
