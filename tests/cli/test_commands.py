@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -18,10 +19,12 @@ from grisaille.cli import desktop, doctor
 from grisaille.cli.main import main
 from grisaille.core.finding import FINDING_COLUMNS
 from grisaille.core.grid import Grid
+from grisaille.core.labels import Labels
 from grisaille.core.run import Run
 from grisaille.core.volume import Modality, Unit, Volume
 from grisaille.flows.cases import healthy_cases
 from grisaille.flows.load import load_method, save_method
+from grisaille.io.labels import write_labels
 from grisaille.io.volumes import write_volume
 from grisaille.methods import catalog
 from intensity_method import IntensityConfig, IntensityMethod
@@ -546,3 +549,63 @@ def test_help_imports_nothing_heavy(words):
     )
     ended = subprocess_run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=SOURCES)
     assert ended.returncode == 0, ended.stderr
+
+
+# --- organs
+
+
+def put_organs(folder):
+    """Two organs beside a study's PET; the hot one of ``a_study`` is ``left``."""
+    voxels = np.ones(SHAPE, np.uint16)
+    voxels[..., 8:] = 2
+    write_labels(Labels(voxels, Grid.from_spacing(SHAPE, 4.0), {1: "right", 2: "left"}), folder / "organs.nii.gz")
+    return folder
+
+
+def organs_in(folder):
+    with (folder / "organs.csv").open(newline="") as file:
+        return {row["name"]: row for row in csv.DictReader(file)}
+
+
+def detect_organs(place, out, *words):
+    return call("detect", *words, "--method", place / "model.safetensors", "--out", out)
+
+
+def test_detect_ranks_the_organs_of_a_file_against_healthy_studies(place, tmp_path):
+    healthy = [put_organs(a_study(tmp_path / f"healthy{n}", n)) for n in range(4)]
+    ill = put_organs(a_study(tmp_path / "ill", 50, hot=True))
+    reference = tmp_path / "reference.json"
+    words = [*healthy, "--organs", "organs.nii.gz", "--write-organ-reference", reference]
+    assert detect_organs(place, tmp_path / "many", *words) == 0
+    assert set(organs_in(tmp_path / "many" / "healthy2")) == {"right", "left"}
+    words = [ill, "--organs", ill / "organs.nii.gz", "--organ-reference", reference]
+    assert detect_organs(place, tmp_path / "one", *words) == 0
+    organs = organs_in(tmp_path / "one")
+    assert list(organs) == ["left", "right"]
+    assert organs["left"]["percentile"] == "80"  # above all four, itself counted
+    assert (tmp_path / "one" / "organ_z.nii.gz").is_file()
+
+
+def test_detect_ranks_organs_by_thresholds_and_without_being_asked_none(place, tmp_path):
+    assert detect_organs(place, tmp_path / "asked", place / "ill", "--organs", "thresholds") == 0
+    assert list(organs_in(tmp_path / "asked")) == ["body"]
+    assert detect_organs(place, tmp_path / "not", place / "ill") == 0
+    assert not (tmp_path / "not" / "organs.csv").exists()
+
+
+def test_organs_that_are_not_there_fail_their_study_only(place, tmp_path, capsys):
+    good, bad = put_organs(a_study(tmp_path / "good", 1)), a_study(tmp_path / "bad", 2)
+    assert detect_organs(place, tmp_path / "out", good, bad, "--organs", "organs.nii.gz") == 1
+    assert "organs.nii.gz is not there" in capsys.readouterr().err
+    assert organs_in(tmp_path / "out" / "good")
+
+
+def test_flags_of_organs_without_organs_are_wrong_usage(place, tmp_path, capsys):
+    assert detect_organs(place, tmp_path / "out", place / "ill", "--organ-edge", "4") == 2
+    assert "need --organs" in capsys.readouterr().err
+
+
+def test_one_file_cannot_be_the_organs_of_several_studies(place, tmp_path, capsys):
+    file = put_organs(tmp_path) / "organs.nii.gz"
+    assert detect_organs(place, tmp_path / "out", place / "ill", place / "healthy0", "--organs", file) == 1
+    assert "cannot be the organs of 2 studies" in capsys.readouterr().err

@@ -118,3 +118,30 @@ def test_a_failed_write_leaves_the_older_labels(tmp_path: Path, monkeypatch: pyt
     assert np.asanyarray(nib.load(tmp_path / "labels.nii.gz").dataobj).max() == 7
     with pytest.raises(OutputError, match=r"labels\.png does not say what to write"):
         write_labels(Labels(np.zeros((2, 2, 2)), grid), tmp_path / "labels.png")
+
+
+def test_names_inside_a_segmentation_of_slicer_are_read(tmp_path: Path) -> None:
+    image = sitk.GetImageFromArray((numbers() % 3).astype(np.uint8))
+    for key, value in {
+        "Segment0_LabelValue": "2",
+        "Segment0_Name": "left lung",
+        "Segment1_LabelValue": "1",
+        "Segment1_Name": "liver",
+        "Segment2_Name": "no number",
+    }.items():
+        image.SetMetaData(key, value)
+    sitk.WriteImage(image, str(tmp_path / "organs.seg.nrrd"))
+    assert read_labels(tmp_path / "organs.seg.nrrd").names == {1: "liver", 2: "left lung"}
+
+
+@pytest.mark.parametrize(
+    "row", ['<Label Key="5" Red="0"><![CDATA[a & b]]></Label>', '<Label Key="5">a &amp; b</Label>']
+)
+def test_names_inside_a_nifti_are_read_and_those_beside_it_win(tmp_path: Path, row: str) -> None:
+    path = save_nifti(tmp_path / "organs.nii.gz", numbers() % 7, affine_of((0, 1, 2), (1, 1, 1)))
+    image = nib.load(path)
+    image.header.extensions.append(nib.nifti1.Nifti1Extension(0, f"<LabelTable>{row}</LabelTable>".encode()))
+    nib.save(image, tmp_path / "named.nii.gz")
+    assert read_labels(tmp_path / "named.nii.gz").names == {5: "a & b"}
+    write_names(tmp_path / "named.nii.gz", {5: "mine"})
+    assert read_labels(tmp_path / "named.nii.gz").names == {5: "mine"}

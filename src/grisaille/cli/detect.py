@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from grisaille.cli import options
 from grisaille.cli.console import Console
+from grisaille.cli.organs import OrganOrder, add_organ_flags, write_reference
 from grisaille.core.config import knobs
 from grisaille.core.errors import Cancelled, GrisailleError, OutputError
 from grisaille.core.run import Run
 from grisaille.core.safe_write import require_place
 
 if TYPE_CHECKING:
+    from grisaille.core.organ_reference import OrganReference
     from grisaille.core.study import Study
     from grisaille.methods.base import Method
 
@@ -56,6 +58,7 @@ def add_detect(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> Non
     group.add_argument(
         "--top", type=float, metavar="SHARE", help="instead: the most anomalous share of the body, 0 to 1"
     )
+    add_organ_flags(parser)
     options.add_study_flags(parser)
     options.add_run_flags(parser)
     _add_settings(parser, arguments)
@@ -94,6 +97,7 @@ def _detect(given: argparse.Namespace, console: Console) -> int:
     require_place(given.out)
     if given.out.is_dir() and any(given.out.iterdir()) and not given.overwrite:
         raise OutputError(f"{given.out} is not empty; choose another --out, or --overwrite to replace what is there")
+    order = OrganOrder.of(given)
     method = load_method(
         given.method,
         weights=given.weights,
@@ -101,12 +105,15 @@ def _detect(given: argparse.Namespace, console: Console) -> int:
         settings=options.settings_of(given),
     )
     run = console.listen(options.run_of(given))
-    rows = []
+    rows, healthy = [], []
     for path, out in _places(given):
-        row = _one(given, path, out, method, run)
+        row, told = _one(given, path, out, method, order, run)
         if row.error:
             console.error(f"{row.study}: {row.error}")
         rows.append(row)
+        healthy += told
+    if given.write_organ_reference and healthy:
+        write_reference(healthy, given.write_organ_reference)
     if given.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
     elif len(rows) > 1 or not rows[0].error:  # the error of the only study was said already
@@ -128,8 +135,14 @@ def _places(given: argparse.Namespace) -> Iterator[tuple[Path | None, Path]]:
         yield path, given.out / free
 
 
-def _one(given: argparse.Namespace, path: Path | None, out: Path, method: Method, run: Run) -> Row:
-    """One study, from its files to its results; what goes wrong with it stays in its row."""
+def _one(
+    given: argparse.Namespace, path: Path | None, out: Path, method: Method, order: OrganOrder, run: Run
+) -> tuple[Row, list[OrganReference]]:
+    """One study, from its files to its results; what goes wrong with it stays in its row.
+
+    What its organs say to a reference comes with it, where one is to be made.
+    """
+    from grisaille.core.organ_reference import OrganReference
     from grisaille.flows.detect import detect
     from grisaille.io.results import write_result
 
@@ -141,24 +154,28 @@ def _one(given: argparse.Namespace, path: Path | None, out: Path, method: Method
         said.append(sentence)
         run.note(f"{name}: {sentence}")
 
+    said_run = replace(run, on_note=say)
     try:
+        study = _read(given, path, run)
         result = detect(
-            _read(given, path, run),
+            study,
             method,
             false_positives=given.false_positives,
             per=given.per,
             top=given.top,
-            run=replace(run, on_note=say),
+            run=said_run,
         )
+        result = order.followed(result, study, path, len(given.studies) <= 1, said_run)
         write_result(result, out, overwrite=given.overwrite)
     except Cancelled:
         raise
     except GrisailleError as error:
-        return Row(name, "", 0, _since(started), str(error))
+        return Row(name, "", 0, _since(started), str(error)), []
     for warning in result.provenance.warnings:
         if warning not in said:
             say(warning)
-    return Row(name, str(out), len(result.findings), _since(started))
+    told = [OrganReference.of(result)] if given.write_organ_reference else []
+    return Row(name, str(out), len(result.findings), _since(started)), told
 
 
 def _read(given: argparse.Namespace, path: Path | None, run: Run) -> Study:

@@ -10,6 +10,7 @@ from grisaille.core.anomaly import AnomalyMap
 from grisaille.core.calibration import CalibrationSource, Per
 from grisaille.core.finding import Finding
 from grisaille.core.labels import Labels
+from grisaille.core.organ import Organ, OrganMap
 
 RESEARCH_USE = "Research use only. Not a medical device; not for diagnosis or treatment decisions."
 
@@ -60,9 +61,15 @@ class Provenance:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """Scores, labels, findings, and how they came about."""
+    """Scores, labels, findings, and how they came about.
+
+    ``organs``, the most anomalous first, and their map are there where organs were asked for; they rest on the scores
+    alone, so another threshold leaves them as they are.
+    """
 
     anomaly: AnomalyMap
     labels: Labels
     findings: tuple[Finding, ...]
     provenance: Provenance
+    organs: tuple[Organ, ...] = ()
+    organ_map: OrganMap | None = None

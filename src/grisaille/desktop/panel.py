@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QScrollArea, QVBoxLayout
 
 from grisaille.core.calibration import Per
 from grisaille.core.errors import GrisailleError, InputError, MissingWeights
+from grisaille.core.labels import Labels
 from grisaille.core.packages import require
 from grisaille.core.result import Asked, Result
 from grisaille.core.run import Run
@@ -22,11 +23,11 @@ from grisaille.desktop.fit_dialog import FitDialog, FitOrder
 from grisaille.desktop.job import Job, Outcome
 from grisaille.desktop.keys import Key, bind, unbind
 from grisaille.desktop.maker import Maker, Model
+from grisaille.desktop.organs_dock import show_organs_of
 from grisaille.desktop.panel_face import PanelFace
 from grisaille.desktop.repaint_bar import Source
 from grisaille.desktop.review import docked_review, review_of
 from grisaille.desktop.settings import preferences
-from grisaille.methods.base import Method
 
 
 class MethodPanel(Docked):
@@ -100,23 +101,33 @@ class MethodPanel(Docked):
             return
         try:
             study, config, model = self._study(), self.face.form.config(), self._require_model()
+            given = self.face.organs.labels(tuple(study.volumes.values()))
         except GrisailleError as error:
             self.face.status.fail(str(error))
             return
-        asked = self._asked()
+        asked, wants_organs = self._asked(), self.face.organs.is_asked
         title = f"{self._maker.title} on {_what(study)}"
         job = self._new_job(title)
+        settings = self._settings
 
-        def detect(run: Run) -> tuple[Result, Study, Method]:
+        def detect(run: Run) -> tuple[Result, Source, Labels | None]:
             from grisaille.flows.detect import detect
 
             method = self._maker.load(model.ref, config)
             job.said.emit(f"{title} ({model.title}), on {_where(self._maker, run)}")
+            source = Source(study, method, settings)
             result = detect(
                 study, method, false_positives=asked.amount, per=asked.per, run=run,
-                on_preview=lambda preview: job.previewed.emit((preview, study, method)),
+                on_preview=lambda preview: job.previewed.emit((preview, source)),
             )  # fmt: skip
-            return result, study, method
+            organs = None
+            if wants_organs:
+                from grisaille.flows.organs import with_organs
+                from grisaille.imaging.threshold_organs import threshold_organs
+
+                organs = threshold_organs(study) if given is None else given
+                result = with_organs(result, study, organs, run=run)
+            return result, source, organs
 
         self._start(job, detect, self._on_run)
 
@@ -224,30 +235,31 @@ class MethodPanel(Docked):
         else:
             self._then(outcome)
 
-    def _on_preview(self, preview: tuple[Result, Study, Method]) -> None:
-        result, study, method = preview
-        self._show(result, study, method)
+    def _on_preview(self, preview: tuple[Result, Source]) -> None:
+        result, source = preview
+        self._show(result, source)
         self._previewed = f"incomplete ({result.anomaly.incomplete})"
         self.face.status.set_warnings(result.provenance.warnings)
 
-    def _show(self, result: Result, study: Study, method: Method) -> Result:
+    def _show(self, result: Result, source: Source) -> Result:
         """Shown at the threshold that was asked for meanwhile, if a coarser result was there to ask it on."""
         review, is_refined = review_of(self._viewer), bool(self._previewed)
         asked = review.threshold.value
         if is_refined and asked != result.provenance.asked:
             from grisaille.flows.detect import relabel
 
-            result = relabel(result, study, method, asked.amount, asked.per)
-        review.show_result(result, Source(study, method, self._settings), is_refined=is_refined)
+            result = relabel(result, source.study, source.method, asked.amount, asked.per)
+        review.show_result(result, source, is_refined=is_refined)
         return result
 
     def _on_run(self, outcome: Outcome) -> None:
-        result, study, method = outcome.value
-        result = self._show(result, study, method)
+        result, source, organs = outcome.value
+        result = self._show(result, source)
+        show_organs_of(self._viewer, result, source.study, organs)
         self._has_result = True
         count = len(result.findings)
         found = f"{count} finding{'' if count == 1 else 's'}"
-        done = f"{self._maker.title} on {_what(study)}, {result.provenance.device}, {outcome.seconds:.1f} s"
+        done = f"{self._maker.title} on {_what(source.study)}, {result.provenance.device}, {outcome.seconds:.1f} s"
         self.face.status.say(f"{found}. {done}.")
         self.face.status.set_warnings(result.provenance.warnings)
         for layer in self._used:

@@ -15,6 +15,7 @@ from grisaille.desktop.ink import ink
 from grisaille.desktop.keys import Key
 from grisaille.desktop.maker import Maker
 from grisaille.desktop.model_box import ModelBox
+from grisaille.desktop.organ_chooser import OrganChooser
 from grisaille.desktop.recovery import RecoveryBox
 from grisaille.desktop.status import StatusBox
 from grisaille.desktop.view import ViewBar
@@ -30,6 +31,7 @@ class PanelFace(QWidget):
         self.recovery = RecoveryBox()
         self.choosers = {one.key: VolumeChooser(viewer, one) for one in (Modality.CT, Modality.PET)}
         self.models = ModelBox(maker.models)
+        self.organs = OrganChooser(viewer)
         self.device = QComboBox()
         self.device.addItems(list(dict.fromkeys((*_DEVICES, device))))
         self.device.setCurrentText(device)
@@ -70,6 +72,7 @@ class PanelFace(QWidget):
         """Stop following the viewer."""
         for chooser in self.choosers.values():
             chooser.release()
+        self.organs.release()
 
     def _on_theme(self, event: Any = None) -> None:
         self.status.set_ink(ink(self._viewer.theme))
@@ -79,7 +82,7 @@ class PanelFace(QWidget):
         rows.setVerticalSpacing(4)
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         named = {key.upper(): chooser for key, chooser in self.choosers.items()}
-        for name, widget in {**named, "Model": self.models, "Device": self.device}.items():
+        for name, widget in {**named, "Organs": self.organs, "Model": self.models, "Device": self.device}.items():
             label = QLabel(name)
             label.setMinimumWidth(LABEL_WIDTH)
             rows.addRow(label, widget)

@@ -213,7 +213,9 @@ class RepaintBar(QWidget):
     def _change(self, anomaly: AnomalyMap, retold: Callable[[tuple[str, ...]], tuple[str, ...]]) -> None:
         assert self._result is not None
         before, made = self._result.anomaly, self._result.provenance
-        self._result = replace(self._result, anomaly=anomaly, provenance=replace(made, warnings=retold(made.warnings)))
+        provenance = replace(made, warnings=retold(made.warnings))
+        # The organs were those of other scores; who shows them ranks them again.
+        self._result = replace(self._result, anomaly=anomaly, provenance=provenance, organs=(), organ_map=None)
         self.changed.emit(Step(before, self._result))
 
     def _refresh(self) -> None:

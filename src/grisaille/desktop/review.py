@@ -110,7 +110,7 @@ class Review(Docked):
         self._go_soon = QTimer(self, singleShot=True, interval=0)
         self._go_soon.timeout.connect(self._go)
         self.strip.slice_picked.connect(self._on_slice_picked)
-        self.table.finding_picked.connect(self._on_finding_picked)
+        self.table.picked.connect(self._on_finding_picked)
         self.threshold.asked.connect(self._relabeller.ask)
         self._relabeller.relabelled.connect(self._on_relabelled)
         self._relabeller.failed.connect(self._say)

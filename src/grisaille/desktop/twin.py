@@ -55,7 +55,7 @@ def show_twin(viewer: Any, result: Result, study: Study) -> None:
         original = next((layer for layer in viewer.layers if layer.metadata.get(THING) is volume), None)
         place = len(viewer.layers) if original is None else viewer.layers.index(original) + 1
         marks = {PROVENANCE: result.provenance, TWIN_OF: volume}
-        layer, is_new = _put(viewer, twin, look_of(volume, over_ct=has_ct(viewer)), marks, place)
+        layer, is_new = put(viewer, twin, look_of(volume, over_ct=has_ct(viewer)), marks, place)
         if is_new and original is not None:
             layer.visible = False
             wear(layer, original)
@@ -63,7 +63,7 @@ def show_twin(viewer: Any, result: Result, study: Study) -> None:
     if SIGNED in anomaly.extras:
         name = f"{title(result.provenance.method)} z, {_called(study.main)}"
         marks = {PROVENANCE: result.provenance, SCORES_OF: study.main}
-        _put(viewer, replace(anomaly.extras[SIGNED], name=name), look_of_signed(), marks, len(viewer.layers))
+        put(viewer, replace(anomaly.extras[SIGNED], name=name), look_of_signed(), marks, len(viewer.layers))
     if selected in viewer.layers:
         viewer.layers.selection.active = selected
 
@@ -78,7 +78,7 @@ def _called(volume: Volume) -> str:
     return volume.name or volume.modality.key.upper()
 
 
-def _put(viewer: Any, volume: Volume, look: Look, marks: dict[str, Any], place: int) -> tuple[Image, bool]:
+def put(viewer: Any, volume: Volume, look: Look, marks: dict[str, Any], place: int) -> tuple[Image, bool]:
     """The layer that shows ``volume``, and whether it is new: one of its name and ``marks`` takes the voxels in."""
     from napari.layers import Image
 

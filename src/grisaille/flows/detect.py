@@ -125,7 +125,7 @@ def relabel(
         result.provenance, asked=asked, warnings=kept + _promise_warnings(result.anomaly.calibration, asked)
     )
     findings = find_findings(labels, study, result.anomaly) if measured else ()
-    return Result(result.anomaly, labels, findings, provenance)
+    return replace(result, labels=labels, findings=findings, provenance=provenance)
 
 
 def asked_for(false_positives: float, per: Per | str, top: float | None = None) -> Asked:

@@ -10,6 +10,7 @@ from grisaille.core.labels import Labels
 from grisaille.core.volume import Volume
 from grisaille.io.files import read_file, write_file
 from grisaille.io.image import path_of, suffix_of
+from grisaille.io.label_names import names_inside
 from grisaille.io.sidecar import read_sidecar, sidecar_path, write_names
 
 SAME_PLACE = 0.05
@@ -18,6 +19,8 @@ SAME_PLACE = 0.05
 
 def read_labels(path: str | os.PathLike[str], *, like: Volume | Grid | None = None) -> Labels:
     """Read labels from NIfTI, NRRD or MetaImage.
+
+    Their names are those of the JSON beside the file or, without one, those inside it (``names_inside``).
 
     Parameters
     ----------
@@ -40,7 +43,7 @@ def read_labels(path: str | os.PathLike[str], *, like: Volume | Grid | None = No
     image = read_file(file)
     grid = image.grid if like is None else _same_grid(file.name, image.grid, like)
     try:
-        return Labels(image.voxels, grid, read_sidecar(file).names or {}, image.source)
+        return Labels(image.voxels, grid, read_sidecar(file).names or names_inside(file), image.source)
     except UnreadableFile:
         raise
     except InputError as error:

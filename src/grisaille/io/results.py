@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
@@ -16,11 +15,14 @@ import numpy as np
 
 from grisaille.core.calibration import CalibrationSource, Per
 from grisaille.core.finding import FINDING_COLUMNS, Finding
+from grisaille.core.organ import OrganMap
 from grisaille.core.result import RESEARCH_USE, SYNTHETIC_CAVEAT, Provenance, Result
 from grisaille.core.safe_write import replacing, replacing_folder
 from grisaille.io.image import path_of
 from grisaille.io.labels import write_labels
 from grisaille.io.nifti import write_nifti
+from grisaille.io.organs import write_organs_csv
+from grisaille.io.table import cell, write_table
 from grisaille.io.volumes import write_volume
 
 RESULT_FILES = (
@@ -33,12 +35,12 @@ RESULT_FILES = (
     "healthy_ct.json",
     "findings.csv",
     "organs.csv",
+    "organ_z.nii.gz",
+    "organ_labels.nii.gz",
+    "organ_labels.json",
     "result.json",
 )
 """Every name that a result may have: an older result's are removed where a new one has none."""
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_DIGITS = 6
 
 
 def write_result(result: Result, out_dir: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -63,6 +65,10 @@ def write_result(result: Result, out_dir: str | os.PathLike[str], *, overwrite: 
         for key, volume in (anomaly.healthy.volumes if anomaly.healthy else {}).items():
             write_volume(volume, folder / f"healthy_{key}.nii.gz")
         write_findings_csv(result.findings, folder / "findings.csv", result.provenance)
+        if result.organ_map is not None:
+            write_organs_csv(result.organs, folder / "organs.csv")
+            write_nifti(result.organ_map.z, anomaly.grid, anomaly.source, folder / "organ_z.nii.gz")
+            write_labels(result.organ_map.labels, folder / "organ_labels.nii.gz")
         _write_json(result_json(result), folder / "result.json")
 
 
@@ -71,7 +77,7 @@ def findings_rows(findings: Iterable[Finding]) -> list[list[str]]:
 
     Real numbers have six digits; what does not apply is empty.
     """
-    return [[_cell(getattr(finding, name)) for name in FINDING_COLUMNS] for finding in findings]
+    return [[cell(getattr(finding, name)) for name in FINDING_COLUMNS] for finding in findings]
 
 
 def write_findings_csv(
@@ -93,9 +99,8 @@ def write_findings_csv(
     extras = tuple(dict.fromkeys(name for finding in findings for name in finding.extra))
     rows = [[*FINDING_COLUMNS, "calibration", *extras]]
     for finding, row in zip(findings, findings_rows(findings), strict=True):
-        rows.append([*row, promise, *(_cell(finding.extra.get(name)) for name in extras)])
-    with replacing(path_of(path)) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
+        rows.append([*row, promise, *(cell(finding.extra.get(name)) for name in extras)])
+    write_table(rows, path_of(path))
 
 
 def result_json(result: Result) -> dict[str, Any]:
@@ -126,6 +131,8 @@ def result_json(result: Result) -> dict[str, Any]:
             "calibration": calibration,
             "slice_scores": {"axis": anomaly.slice_scores.axis, "values": anomaly.slice_scores.values},
             "findings": [_record(finding) for finding in result.findings],
+            "organs": [asdict(organ) for organ in result.organs],
+            "organ_map": _organ_map(result.organ_map),
             "measures": {measure.name: measure.help for measure in anomaly.measures},
             "warnings": made.warnings,
             "seconds": made.seconds,
@@ -139,6 +146,13 @@ def _record(finding: Finding) -> dict[str, Any]:
     return {one.name: getattr(finding, one.name) for one in fields(finding)}
 
 
+def _organ_map(organs: OrganMap | None) -> dict[str, Any] | None:
+    """How the organs came about; None where none were asked for."""
+    if organs is None:
+        return None
+    return {"labels": organs.made_of, "edge_mm": organs.edge_mm, "reference": organs.reference or None}
+
+
 def _promise(made: Provenance) -> str:
     """On whom the promise was measured that the labels rest on; a share of the body promises nothing."""
     if made.asked.per is Per.SHARE:
@@ -150,20 +164,6 @@ def _promise(made: Provenance) -> str:
 def _write_json(record: Mapping[str, Any], path: Path) -> None:
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def _cell(value: object) -> str:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        return f"{value:.{_DIGITS}g}"
-    text = str(value)
-    # A spreadsheet would run such a text as a formula.
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def _plain(value: Any) -> Any:
