@@ -97,6 +97,7 @@ def _add(given: argparse.Namespace, console: Console) -> int:
     from grisaille.flows.add_weights import Wish, add_weights
     from grisaille.weights.store import known
 
+    console.say(f"reading {given.file.name}")
     wish = Wish(given.name, given.out, given.preset, given.backbone, given.trust, given.overwrite)
     added = add_weights(given.file, wish)
     print(f"{given.file.name}: {added.what}")

@@ -180,8 +180,8 @@ def _download(card: Card, folder: Path) -> Path:
             fetched.replace(target)
     except OSError as error:  # the hub's own errors among them
         raise MissingWeights(
-            f"{card.name} could not be fetched from {card.source} ({error}); check the connection, "
-            f"or fetch it by hand and put it at {target}"
+            f"{card.name} could not be fetched from {card.source} ({error}); check the connection, or fetch "
+            f"{card.hub_file} there by hand and take it up with `grisaille weights add FILE --as {card.name}`"
         ) from error
     return target
 

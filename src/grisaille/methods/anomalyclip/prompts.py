@@ -176,7 +176,7 @@ def _rows(tensor: Tensor, width: int) -> npt.NDArray[np.float32]:
 def _words(learner: Mapping[str, Any]) -> tuple[str, str]:
     """What the file's own token ids say after the placeholders."""
     texts = (decoded(learner[f"tokenized_prompts_{which}"].reshape(-1).tolist()) for which in ("pos", "neg"))
-    normal, abnormal = (re.sub(r"^(x )+", "", text) for text in texts)
+    normal, abnormal = (re.sub(r"^(x( |$))+", "", text) for text in texts)
     return normal, abnormal
 
 
