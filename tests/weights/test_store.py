@@ -153,6 +153,8 @@ def test_missing_weights_say_where_they_were_looked_for_and_how_to_get_them(
         find("tiny")
     for folder in ("env", "env2", "shipped", "cache"):
         assert str(folders[folder]) in str(caught.value)
+    assert "`grisaille weights get tiny`" in str(caught.value)
+    assert "`grisaille weights add FILE --as tiny`" in str(caught.value)
     assert "--allow-download" in str(caught.value)
     assert "https://example.org/tiny" in str(caught.value)
 
@@ -163,9 +165,11 @@ def test_missing_packages_are_named_with_their_command(monkeypatch: pytest.Monke
         find("tiny")
 
 
-def test_missing_weights_from_neither_package_nor_hub_are_put_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_weights_from_neither_package_nor_hub_are_got_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     known(monkeypatch, card())
-    with pytest.raises(MissingWeights, match=r"put it at .*tiny\.safetensors"):
+    with pytest.raises(
+        MissingWeights, match=r"comes from https://example\.org/tiny.*`grisaille weights add FILE --as tiny`"
+    ):
         find("tiny")
 
 

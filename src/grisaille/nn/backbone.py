@@ -226,7 +226,12 @@ def read_content(path: Path) -> object:
         if path.suffix == ".safetensors":
             return load_file(path)
         content: object = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except pickle.UnpicklingError as error:  # torch's own words tell how to run the code all the same
+        raise DamagedWeights(
+            f"{path.name} cannot be read as tensors: it is damaged or holds other things, and code in a file is never "
+            "run; save its tensors alone, or fetch it again"
+        ) from error
+    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DamagedWeights(f"{path.name} cannot be read as tensors ({first}); fetch it again") from error
     return content

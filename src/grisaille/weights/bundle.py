@@ -116,6 +116,18 @@ def read_bundle(path: str | Path) -> Bundle:
     return bundle
 
 
+def is_bundle(path: str | Path) -> bool:
+    """Whether the file says that grisaille wrote it; its content is not looked at."""
+    require("safetensors")
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return _KEY in (file.metadata() or {})
+    except (SafetensorError, OSError, TypeError, ValueError):
+        return False
+
+
 def refuse_web_page(path: Path) -> None:
     """Raise ``DamagedWeights`` if the file is HTML, as a failed download often leaves."""
     with path.open("rb") as file:

@@ -26,6 +26,7 @@ class Card:
     ``file`` is its path below a weights folder; ``sha256`` in full, empty where the file was
     never seen here and is known by its own hash only; ``bytes`` 0 where unknown. ``package``
     is the folder inside an installed package that holds it, ``hub`` a Hugging Face repository.
+    ``source_sha256`` is the hash of the authors' own file where ours is converted from it.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Card:
     package: str = ""
     hub: str = ""
     hub_file: str = "model.safetensors"
+    source_sha256: str = ""
 
     @property
     def is_pinned(self) -> bool:

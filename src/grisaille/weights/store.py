@@ -17,7 +17,7 @@ from pathlib import Path
 from grisaille.core.errors import DamagedWeights, MissingWeights
 from grisaille.core.packages import require
 from grisaille.weights.bundle import refuse_web_page
-from grisaille.weights.card import Card, cards
+from grisaille.weights.card import Card, CardKind, cards
 
 FOLDERS_VARIABLE = "GRISAILLE_WEIGHTS"
 _SHIPPED = Path(__file__).with_name("shipped")
@@ -67,24 +67,45 @@ def find(
     DamagedWeights
         If a file was found but does not have the hash of its card.
     """
-    card = cards().get(name)
     if path is not None:
         given = Path(path).expanduser()
         if not given.is_file():
             raise MissingWeights(f"no weights file {given}; check the path of {name}")
-        return _checked(name, given, card)
+        return _checked(name, given, cards().get(name))
+    card = known(name)
+    kept = _kept(folder)
+    place = locate(card, folder=folder, look_in=look_in)
+    if place is not None:
+        return _checked(name, place, card)
+    if allow_download and card.hub:
+        return _checked(name, _download(card, kept), card)
+    raise MissingWeights(_how_to_get(card, tuple(_places(card, kept, look_in))))
+
+
+def known(name: str) -> Card:
+    """The card of that name.
+
+    Raises
+    ------
+    MissingWeights
+        If there is none.
+    """
+    card = cards().get(name)
     if card is None:
         raise MissingWeights(
             f"no weights are called {name!r}; known are {', '.join(cards())}; or give the path of a file"
         )
-    kept = Path(folder).expanduser() if folder is not None else cache_folder()
-    places = tuple(_places(card, kept, look_in))
-    for place in places:
-        if place.is_file():
-            return _checked(name, place, card)
-    if allow_download and card.hub:
-        return _checked(name, _download(card, kept), card)
-    raise MissingWeights(_how_to_get(card, places, kept))
+    return card
+
+
+def locate(card: Card, *, folder: str | Path | None = None, look_in: Sequence[str | Path] = ()) -> Path | None:
+    """Where the file of ``card`` lies on this machine, unread and unchecked; None if nowhere."""
+    return next((place for place in _places(card, _kept(folder), look_in) if place.is_file()), None)
+
+
+def kept_at(file: str, folder: str | Path | None = None) -> Path:
+    """Where a file that was fetched or added is kept under this name."""
+    return _kept(folder) / file
 
 
 def sha256_of(path: str | Path) -> str:
@@ -103,6 +124,10 @@ def cache_folder() -> Path:
     return platformdirs.user_cache_path("grisaille", appauthor=False) / "weights"
 
 
+def _kept(folder: str | Path | None) -> Path:
+    return Path(folder).expanduser() if folder is not None else cache_folder()
+
+
 def _places(card: Card, kept: Path, look_in: Sequence[str | Path]) -> Iterator[Path]:
     """Every path the file may lie at, in the order of this module's first lines."""
     for folder in (*look_in, *filter(None, os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep))):
@@ -118,7 +143,7 @@ def _places(card: Card, kept: Path, look_in: Sequence[str | Path]) -> Iterator[P
 
 def _in_folder(card: Card, folder: Path) -> Iterator[Path]:
     yield folder / card.file
-    if not card.is_pinned:
+    if not card.is_pinned and card.kind is CardKind.BACKBONE:
         yield (folder / card.file).with_suffix(".pth")
 
 
@@ -155,20 +180,22 @@ def _download(card: Card, folder: Path) -> Path:
             fetched.replace(target)
     except OSError as error:  # the hub's own errors among them
         raise MissingWeights(
-            f"{card.name} could not be fetched from {card.source} ({error}); check the connection, "
-            f"or fetch it by hand and put it at {target}"
+            f"{card.name} could not be fetched from {card.source} ({error}); check the connection, or fetch "
+            f"{card.hub_file} there by hand and take it up with `grisaille weights add FILE --as {card.name}`"
         ) from error
     return target
 
 
-def _how_to_get(card: Card, places: tuple[Path, ...], kept: Path) -> str:
+def _how_to_get(card: Card, places: tuple[Path, ...]) -> str:
+    by_hand = f"`grisaille weights add FILE --as {card.name}`"
     if card.package:
         remedy = 'install it: pip install "napari-grisaille[ai]"'
     elif card.hub:
         remedy = (
-            f"run again with --allow-download (Python: allow_download=True) to fetch it from {card.source}, "
-            f"or fetch {card.hub_file} there by hand and save it as {kept / card.file}"
+            f"fetch it from {card.source} with `grisaille weights get {card.name}` (or run again with "
+            f"--allow-download, in Python allow_download=True), or fetch {card.hub_file} there by hand and take it up "
+            f"with {by_hand}"
         )
     else:
-        remedy = f"put it at {kept / card.file}; it comes from {card.source}"
+        remedy = f"get its file by hand, it comes from {card.source}, and take it up with {by_hand}"
     return f"{card.name} was not found; looked for {', '.join(str(place) for place in places)}; {remedy}"

@@ -203,11 +203,28 @@ def _load_bundle(name: ClipName, file: ResolvedFile) -> Clip:
 def _filled(settings: Mapping[str, Any], found: Mapping[str, Tensor], what: str) -> nn.Module:
     """A network of these settings with the tensors ``found``."""
     import torch
+
+    network = outline(settings)
+    require_tensors(found, network.state_dict(), what)
+    side = settings["text_cfg"]["context_length"]
+    # On the meta device the causal mask holds nothing, and no file has it.
+    network.register_buffer("attn_mask", torch.full((side, side), float("-inf")).triu_(1), persistent=False)
+    network.load_state_dict({name: tensor.float() for name, tensor in found.items()}, assign=True)
+    return network
+
+
+def outline(settings: Mapping[str, Any]) -> nn.Module:
+    """A network of these settings of open_clip's without any values."""
+    import torch
     from open_clip.model import CLIP
 
     with torch.device("meta"):
         network: nn.Module = CLIP(**settings)
-    wanted = network.state_dict()
+    return network
+
+
+def require_tensors(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], what: str) -> None:
+    """Raise unless ``found`` has the names and shapes of ``wanted``, and finite values."""
     lacking, strange = sorted(set(wanted) - set(found)), sorted(set(found) - set(wanted))
     if lacking or strange:
         raise WeightsMismatch(
@@ -222,11 +239,6 @@ def _filled(settings: Mapping[str, Any], found: Mapping[str, Tensor], what: str)
             )
         if not found[name].isfinite().all():
             raise DamagedWeights(f"{what}: tensor {name} holds values that are not finite; fetch the file again")
-    side = settings["text_cfg"]["context_length"]
-    # On the meta device the causal mask holds nothing, and no file has it.
-    network.register_buffer("attn_mask", torch.full((side, side), float("-inf")).triu_(1), persistent=False)
-    network.load_state_dict({name: tensor.float() for name, tensor in found.items()}, assign=True)
-    return network
 
 
 def _require_plain(network: nn.Module, name: ClipName) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from grisaille.core.arrays import frozen, require_shape
-from grisaille.core.errors import DamagedWeights, WeightsMismatch
+from grisaille.core.errors import DamagedWeights, ShapeError, WeightsMismatch
+from grisaille.methods.anomalyclip.config import Preset
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,11 +77,14 @@ class Prompts:
         width = self.context.shape[-1]
         if width != clip.text_width:
             raise WeightsMismatch(
-                f"the prompts are {width} wide, the texts of {clip.name} {clip.text_width}; "
+                f"the prompts are {width} wide, but the texts of {clip.name} are {clip.text_width}; "
                 "give the backbone that they were learned with"
             )
         if len(self.deep) >= clip.text_blocks:
-            raise WeightsMismatch(f"{len(self.deep)} deep prompts need as many text blocks; {clip.name} is shallower")
+            raise WeightsMismatch(
+                f"the prompts go into {len(self.deep)} text blocks after the first, but {clip.name} has "
+                f"{clip.text_blocks} in all; give the backbone that they were learned with"
+            )
         if not self.start.size:
             return
         own = clip.token(START)
@@ -106,24 +110,55 @@ def read_published(path: Path) -> Prompts:
     from grisaille.nn.engine import load_engine
 
     load_engine("torch", "open_clip", "safetensors")
-    content = read_content(path)
-    learner = content.get("prompt_learner") if isinstance(content, dict) else None
-    if not isinstance(learner, Mapping) or not {"ctx_pos", "ctx_neg", "token_prefix_pos"} <= set(learner):
+    return published(read_content(path), path.name)
+
+
+def published(content: object, file: str) -> Prompts:
+    """The prompts in the content of such a file, which its errors call ``file``."""
+    if not is_published(content):
         raise WeightsMismatch(
-            f"{path.name} holds no prompts of AnomalyCLIP or Crane (no prompt_learner with ctx_pos and ctx_neg); "
+            f"{file} holds no prompts of AnomalyCLIP or Crane (no prompt_learner with ctx_pos and ctx_neg); "
             "give one of their checkpoints"
         )
+    try:
+        prompts = _taken(_learner(content))
+    except (LookupError, ValueError, RuntimeError, AttributeError, TypeError, ShapeError) as error:
+        raise DamagedWeights(
+            f"{file} is like the prompts of AnomalyCLIP or Crane, but parts are missing or of another size ({error}); "
+            "fetch it again"
+        ) from error
+    if not all(prompts.words):
+        raise WeightsMismatch(f"{file} has prompts without words; give another checkpoint")
+    if not all(np.isfinite(array).all() for array in prompts.arrays().values()):
+        raise DamagedWeights(f"{file} holds values that are not finite; fetch it again")
+    return prompts
+
+
+def is_published(content: object) -> bool:
+    """Whether this is what a file of AnomalyCLIP or Crane holds."""
+    return {"ctx_pos", "ctx_neg", "token_prefix_pos"} <= set(_learner(content))
+
+
+def published_preset(content: object) -> Preset:
+    """Whose prompts they are: AnomalyCLIP saves projections that nothing uses, Crane does not."""
+    saved = any(name.startswith("compound_prompt_projections.") for name in _learner(content))
+    return Preset.ANOMALYCLIP if saved else Preset.CRANE
+
+
+def _learner(content: object) -> Mapping[str, Any]:
+    learner = content.get("prompt_learner") if isinstance(content, Mapping) else None
+    return learner if isinstance(learner, Mapping) else {}
+
+
+def _taken(learner: Mapping[str, Any]) -> Prompts:
     width = learner["ctx_pos"].shape[-1]
     deep = [learner[f"compound_prompts_text.{number}"] for number in range(_count(learner))]
-    prompts = Prompts(
+    return Prompts(
         np.stack([_rows(learner[name], width) for name in ("ctx_pos", "ctx_neg")]),
         np.stack([_rows(one, width) for one in deep]) if deep else _empty(0, 0, width),
         _rows(learner["token_prefix_pos"], width)[0],
-        _words(learner, path),
+        _words(learner),
     )
-    if not all(np.isfinite(array).all() for array in prompts.arrays().values()):
-        raise DamagedWeights(f"{path.name} holds values that are not finite; fetch it again")
-    return prompts
 
 
 def _empty(*shape: int) -> npt.NDArray[np.float32]:
@@ -138,12 +173,10 @@ def _rows(tensor: Tensor, width: int) -> npt.NDArray[np.float32]:
     return tensor.detach().float().reshape(-1, width).numpy()
 
 
-def _words(learner: Mapping[str, Any], path: Path) -> tuple[str, str]:
+def _words(learner: Mapping[str, Any]) -> tuple[str, str]:
     """What the file's own token ids say after the placeholders."""
     texts = (decoded(learner[f"tokenized_prompts_{which}"].reshape(-1).tolist()) for which in ("pos", "neg"))
-    normal, abnormal = (re.sub(r"^(x )+", "", text) for text in texts)
-    if not normal or not abnormal:
-        raise WeightsMismatch(f"{path.name} has prompts without words; give another checkpoint")
+    normal, abnormal = (re.sub(r"^(x( |$))+", "", text) for text in texts)
     return normal, abnormal
 
 
