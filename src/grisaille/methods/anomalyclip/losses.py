@@ -61,6 +61,6 @@ def focal(abnormal: Tensor, mask: Tensor) -> Tensor:
 
 
 def dice(map_: Tensor, mask: Tensor) -> Tensor:
-    """(n,) one less the Dice of (n, y, x) maps of 0 to 1 with a (y, x) mask, one added to both parts of the fraction."""
+    """(n,) one less the Dice of (n, y, x) maps of 0 to 1 with a (y, x) mask, one added to both parts."""
     shared = (map_ * mask).sum(dim=(-2, -1))
     return 1 - (2 * shared + 1) / (map_.sum(dim=(-2, -1)) + mask.sum() + 1)
