@@ -162,8 +162,20 @@ def test_another_look_or_precision_or_picture_is_another_entry(tmp_path: Path) -
         one.keeping([marked(Painted(0), key="another window")], RUN),
         replace(one, look=Look((12,), 7)).keeping([marked(Painted(0))], RUN),
         replace(one, look=Look((6, 12), 7, Attention.ALL)).keeping([marked(Painted(0))], RUN),
+        replace(one, arithmetic="int8").keeping([marked(Painted(0))], RUN),
     ]
-    assert len({kind.kept[0].tokens for kind in kinds}) == 4
+    assert len({kind.kept[0].tokens for kind in kinds}) == 5
+
+
+def test_studies_are_taken_one_by_one(tmp_path: Path) -> None:
+    drawn: list[int] = []
+
+    def draw(number: int) -> Marked:
+        assert len(list(tmp_path.iterdir())) == 2 * len(drawn)  # all before are on the disk
+        drawn.append(number)
+        return marked(Painted(number))
+
+    assert len(cache(tmp_path).keeping((draw(number) for number in range(2)), RUN)) == 6
 
 
 @pytest.mark.parametrize("file", ["patches.npy", "image.npy", "masks.npy", "about.json"])

@@ -103,6 +103,8 @@ class TokenCache:
     folder
         Made where it is missing. Its content is known again by the backbone, what is taken of it
         and what the pictures are made of, so that several learnings may share it.
+    arithmetic
+        Of the image encoder, where neither its weights nor the run's precision tell: eight bits, say.
     kept
         What ``keeping`` made.
     """
@@ -110,6 +112,7 @@ class TokenCache:
     folder: Path
     clip: Clip
     look: Look
+    arithmetic: str = ""
     kept: tuple[Kept, ...] = ()
     _ends: tuple[int, ...] = field(init=False, repr=False)
 
@@ -123,6 +126,8 @@ class TokenCache:
 
         Parameters
         ----------
+        marked
+            Taken one by one, so that no more than one need be in memory.
         batch
             Slices through the network at a time.
 
@@ -137,8 +142,9 @@ class TokenCache:
 
         kept = list(self.kept)
         with threads(run):
-            for one in run.track(tuple(marked), "preparing marked slices"):
-                tokens = _name(LAYOUT, self.clip.fingerprint, self.look, run.precision.value, one.pictures)
+            for one in run.track(marked, "preparing marked slices"):
+                arithmetic = self.arithmetic or run.precision.value
+                tokens = _name(LAYOUT, self.clip.fingerprint, self.look, arithmetic, one.pictures)
                 masks = _name(LAYOUT, one.pictures, one.truth)
                 lacking = [name for name in (tokens, masks) if not self._is_sound(name, run)]
                 if lacking:
