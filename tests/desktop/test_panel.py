@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,46 @@ def test_cancel_stops_within_a_slice_and_changes_nothing(pet_viewer: Any, dock: 
     assert panel.face.status.line.text().startswith("Cancelled")
     assert panel.face.run.isEnabled()
     assert not panel.face.cancel.isEnabled()
+
+
+class Refining(FakeMethod):
+    """Shows a coarse map, waits for the gate, then gives the whole one."""
+
+    gate: threading.Event
+
+    def refine(self, study: Any, run: Any) -> Any:
+        whole = self.score(study, run)
+        yield replace(whole, scores=whole.scores * np.float32(0.9), incomplete="every 2nd slice only")
+        while not self.gate.wait(0.01):
+            run.check_cancelled()
+        yield whole
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_a_coarse_map_is_there_before_the_end_and_stays_when_cancelled(
+    pet_viewer: Any, dock: Any, qtbot: Any, is_cancelled: bool
+) -> None:
+    Refining.gate = threading.Event()
+    panel = dock(fake_maker(Refining()))
+    panel.run()
+    qtbot.waitUntil(lambda: "FAKE anomaly, PET" in names(pet_viewer))
+    review = review_of(pet_viewer)
+    assert "incomplete (every 2nd slice only)" in panel.face.status.warnings.text()
+    highest = review.result.anomaly.scores.max()
+    pet_viewer.dims.set_current_step(0, 3)
+    if is_cancelled:
+        panel.cancel()
+    else:
+        Refining.gate.set()
+    qtbot.waitUntil(lambda: not panel.is_running)
+    assert names(pet_viewer) == ["PET", "FAKE anomaly, PET", "FAKE findings"]
+    assert pet_viewer.dims.current_step[0] == 3
+    if is_cancelled:
+        assert "stays as it is, incomplete (every 2nd slice only)" in panel.face.status.line.text()
+        assert review.result.anomaly.incomplete
+    else:
+        assert review.result.anomaly.scores.max() > highest
+        assert "incomplete" not in panel.face.status.warnings.text()
 
 
 def test_progress_counts_slices_and_tells_the_time_left(pet_viewer: Any, dock: Any, qtbot: Any) -> None:

@@ -310,3 +310,28 @@ def test_a_cancelled_training_writes_nothing(tmp_path):
     with pytest.raises(Cancelled):
         train("intensity", cases(1, 2), out=tmp_path / "m", run=Run(is_cancelled=lambda: True))
     assert not list(tmp_path.iterdir())
+
+
+class Refining(IntensityMethod):
+    """Gives a map of half the slices before the whole one."""
+
+    def refine(self, study, run):
+        run.note("a note")
+        whole = self.score(study, run)
+        coarse = whole.scores.copy()
+        coarse[1::2] = coarse[::2]
+        yield replace(whole, scores=coarse, incomplete="every 2nd slice only")
+        run.note("a note")
+        yield whole
+
+
+def test_a_preview_says_what_is_missing_and_the_last_result_is_the_whole_one(method) -> None:
+    given = {name: getattr(method, name) for name in ("config", "mean", "std", "calibration", "weights")}
+    previews = []
+    result = detect(ill(), Refining(**given), on_preview=previews.append)
+    (preview,) = previews
+    assert any("incomplete (every 2nd slice only)" in warning for warning in preview.provenance.warnings)
+    assert not any("incomplete" in warning for warning in result.provenance.warnings)
+    assert result.provenance.warnings.count("a note") == 1
+    np.testing.assert_array_equal(result.anomaly.scores, detect(ill(), method).anomaly.scores)
+    assert result.findings

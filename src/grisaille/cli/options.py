@@ -6,6 +6,7 @@ import argparse
 import re
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from grisaille.core.config import Knob
@@ -21,6 +22,12 @@ def add_run_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:N or mps (auto)")
     group.add_argument("--threads", type=_positive, metavar="N", help="CPU threads of the networks (all cores but one)")
     group.add_argument("--seed", type=int, default=0, metavar="N", help="every random number comes from it (0)")
+    group.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="keep there what a network saw, for a run with other settings (nothing)",
+    )
     group.add_argument("--weights", metavar="FILE", help="the backbone's file, instead of looking for it")
     group.add_argument(
         "--allow-download", action="store_true", help="fetch a backbone that is not on this machine from its hub"
@@ -49,7 +56,7 @@ def settings_of(given: argparse.Namespace) -> dict[str, Any]:
 
 def run_of(given: argparse.Namespace) -> Run:
     """Device, threads and seed that flags of ``add_run_flags`` gave."""
-    return Run(device=given.device, threads=given.threads, seed=given.seed)
+    return Run(device=given.device, threads=given.threads, seed=given.seed, cache=given.cache)
 
 
 def _add_knob(group: argparse._ArgumentGroup, one: Knob) -> None:

@@ -54,6 +54,8 @@ class AnomalyMap:
         The file order of the reference volume.
     measures
         What the method tells of each finding besides the score.
+    incomplete
+        In a few words, what of the study was not looked at yet; empty for a whole map.
     """
 
     scores: npt.NDArray[np.float32]
@@ -64,6 +66,7 @@ class AnomalyMap:
     extras: Mapping[str, Volume] = field(default_factory=dict)
     source: Source = field(default_factory=Source)
     measures: tuple[Measure, ...] = ()
+    incomplete: str = ""
 
     def __post_init__(self) -> None:
         scores = frozen(self.scores, np.float32)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import TypeVar
 
 from grisaille.core.errors import Cancelled
@@ -57,6 +58,9 @@ class Run:
         Every random generator is made of it.
     threads
         CPU threads of the networks; None leaves one physical core to the screen.
+    cache
+        A folder where what was computed may be kept for the next run; nothing is kept if None. It
+        may be emptied at any time.
     on_progress, on_note
         Called on the computing thread with each step, and with each sentence for the user.
     on_device
@@ -69,6 +73,7 @@ class Run:
     precision: Precision = Precision.FLOAT32
     seed: int = 0
     threads: int | None = None
+    cache: Path | None = None
     on_progress: Callable[[Progress], None] = field(default=_ignore, compare=False)
     on_note: Callable[[str], None] = field(default=_ignore, compare=False)
     on_device: Callable[[str], None] = field(default=_ignore, compare=False)

@@ -61,6 +61,8 @@ class Job(QObject):
         A ``Progress``.
     noted
         A sentence that the user should keep in mind.
+    previewed
+        What the work hands over before its end, through ``preview``.
     finished
         The ``Outcome``, once, whether the work ended well, failed or was cancelled.
     """
@@ -68,6 +70,7 @@ class Job(QObject):
     said = Signal(str)
     progressed = Signal(object)
     noted = Signal(str)
+    previewed = Signal(object)
     finished = Signal(object)
 
     def __init__(self, run: Run, title: str, engine: tuple[str, ...] = ()) -> None:

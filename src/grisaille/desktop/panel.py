@@ -39,6 +39,7 @@ class MethodPanel(Docked):
         self._job: Job | None = None
         self._used: tuple[Any, ...] = ()
         self._has_result = False
+        self._previewed = ""
         self.face = PanelFace(viewer, maker, preferences().device)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -111,7 +112,10 @@ class MethodPanel(Docked):
 
             method = self._maker.load(model.ref, config)
             job.said.emit(f"{title} ({model.title}), on {_where(self._maker, run)}")
-            result = detect(study, method, false_positives=asked.amount, per=asked.per, run=run)
+            result = detect(
+                study, method, false_positives=asked.amount, per=asked.per, run=run,
+                on_preview=lambda preview: job.previewed.emit((preview, study, method)),
+            )  # fmt: skip
             return result, study, method
 
         self._start(job, detect, self._on_run)
@@ -187,17 +191,20 @@ class MethodPanel(Docked):
         return Asked(1.0, Per.SCAN) if review is None or review.result is None else review.threshold.value
 
     def _new_job(self, title: str) -> Job:
-        run = Run(device=self.face.device.currentText(), threads=preferences().threads)
+        chosen = preferences()
+        run = Run(device=self.face.device.currentText(), threads=chosen.threads, cache=chosen.features_folder)
         self._settings = run
         return Job(run, title, self._maker.engine)
 
     def _start(self, job: Job, work: Callable[[Run], Any], then: Callable[[Outcome], None]) -> None:
         self._job, self._then = job, then
         self._has_result = False
+        self._previewed = ""
         # Bound methods of widgets only: Qt drops such a connection when the window is closed.
         job.progressed.connect(self.face.status.show_progress)
         job.said.connect(self.face.status.say)
         job.noted.connect(self.face.status.warn)
+        job.previewed.connect(self._on_preview)
         job.finished.connect(self._on_finished)
         self.face.set_running(True)
         self.face.status.begin("Starting…")
@@ -210,15 +217,33 @@ class MethodPanel(Docked):
         self.face.set_running(False)
         self.face.status.end()
         if outcome.cancelled:
-            self.face.status.say(f"Cancelled after {outcome.seconds:.1f} s; nothing was changed.")
+            left = f"the map stays as it is, {self._previewed}" if self._previewed else "nothing was changed"
+            self.face.status.say(f"Cancelled after {outcome.seconds:.1f} s; {left}.")
         elif outcome.error is not None:
             self.face.status.fail(outcome.sentence)
         else:
             self._then(outcome)
 
+    def _on_preview(self, preview: tuple[Result, Study, Method]) -> None:
+        result, study, method = preview
+        self._show(result, study, method)
+        self._previewed = f"incomplete ({result.anomaly.incomplete})"
+        self.face.status.set_warnings(result.provenance.warnings)
+
+    def _show(self, result: Result, study: Study, method: Method) -> Result:
+        """Shown at the threshold that was asked for meanwhile, if a coarser result was there to ask it on."""
+        review, is_refined = review_of(self._viewer), bool(self._previewed)
+        asked = review.threshold.value
+        if is_refined and asked != result.provenance.asked:
+            from grisaille.flows.detect import relabel
+
+            result = relabel(result, study, method, asked.amount, asked.per)
+        review.show_result(result, Source(study, method, self._settings), is_refined=is_refined)
+        return result
+
     def _on_run(self, outcome: Outcome) -> None:
         result, study, method = outcome.value
-        review_of(self._viewer).show_result(result, Source(study, method, self._settings))
+        result = self._show(result, study, method)
         self._has_result = True
         count = len(result.findings)
         found = f"{count} finding{'' if count == 1 else 's'}"

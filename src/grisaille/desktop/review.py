@@ -140,8 +140,11 @@ class Review(Docked):
         """The labels layer whose findings the table shows, or None."""
         return self._book.current.layer if self._book.current is not None else None
 
-    def show_result(self, result: Result, source: Source) -> None:
-        """Show a new result; the layers of the last one on this study go, unless they were painted on."""
+    def show_result(self, result: Result, source: Source, *, is_refined: bool = False) -> None:
+        """Show a new result; the layers of the last one on this study go, unless they were painted on.
+
+        ``is_refined`` if it is the one shown already, made finer: the place looked at stays.
+        """
         self._result, self._source = result, source
         self._walk = SliceWalk.along(result.anomaly.grid, result.anomaly.slice_scores.axis)
         self._peaks = slice_peaks(result.anomaly)
@@ -152,7 +155,7 @@ class Review(Docked):
         self._book.open(result, source.study)
         self._relabeller.set_source(source.relabelling(result), result.anomaly.scores.size)
         self.repainting.open(result, source)
-        if result.findings:
+        if result.findings and not is_refined:
             self._on_finding_picked(result.findings[0])
 
     def adopt(self, leftover: Leftover, study: Study | None) -> None:

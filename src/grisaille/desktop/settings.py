@@ -17,6 +17,14 @@ class Preferences:
     weights_folder: Path | None = None
     cache_folder: Path | None = None
 
+    @property
+    def features_folder(self) -> Path:
+        """Where what networks saw of a volume is kept for the next run."""
+        import platformdirs
+
+        kept = self.cache_folder or platformdirs.user_cache_path("grisaille", appauthor=False)
+        return kept / "features"
+
 
 def preferences() -> Preferences:
     """The preferences as they stand; the defaults where the plugin is not installed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -19,7 +19,7 @@ from grisaille.core.study import Study
 from grisaille.flows.suitable import require_suitable
 from grisaille.flows.versions import imported_versions
 from grisaille.imaging.findings import find_findings
-from grisaille.methods.base import Method
+from grisaille.methods.base import Method, Refining
 
 
 def detect(
@@ -30,6 +30,7 @@ def detect(
     per: Per | str = Per.SCAN,
     top: float | None = None,
     run: Run | None = None,
+    on_preview: Callable[[Result], None] | None = None,
 ) -> Result:
     """Score a study, mark what is above the threshold asked for, and measure it.
 
@@ -39,6 +40,8 @@ def detect(
         The threshold: findings on a healthy scan, or the share of healthy voxels marked.
     top
         Instead of that, the most anomalous share of this body (0 to 1), which promises nothing.
+    on_preview
+        Called with each coarser result that the method has before its last; a warning in it says what is missing.
 
     Returns
     -------
@@ -56,7 +59,20 @@ def detect(
     require_suitable(study, method.modalities)
     run = run or Run()
     heard, stages = _Heard(run), _Stages()
-    anomaly = method.score(study, replace(run, on_note=heard.note, on_device=heard.ran_on))
+    heard_by = replace(run, on_note=heard.note, on_device=heard.ran_on)
+    if on_preview is None or not isinstance(method, Refining):
+        return _result(study, method, method.score(study, heard_by), asked, run, heard, stages)
+    for anomaly in method.refine(study, heard_by):
+        result = _result(study, method, anomaly, asked, run, heard, stages)
+        if anomaly.incomplete:
+            on_preview(result)
+    return result
+
+
+def _result(
+    study: Study, method: Method, anomaly: AnomalyMap, asked: Asked, run: Run, heard: _Heard, stages: _Stages
+) -> Result:
+    """What a map gives at a threshold, and how it came about."""
     stages.end("score")
     labels = _labels(method, anomaly, asked)
     stages.end("label")
@@ -75,8 +91,13 @@ def detect(
         calibration_source=anomaly.calibration.source,
         calibration_patients=anomaly.calibration.patients,
         asked=asked,
-        warnings=(*study.warnings, *heard.notes, *_promise_warnings(anomaly.calibration, asked)),
-        seconds=stages.seconds,
+        warnings=(
+            *study.warnings,
+            *dict.fromkeys(heard.notes),
+            *_incomplete(anomaly),
+            *_promise_warnings(anomaly.calibration, asked),
+        ),
+        seconds=dict(stages.seconds),
         versions=imported_versions(),
     )
     return Result(anomaly, labels, findings, provenance)
@@ -153,7 +174,7 @@ class _Stages:
 
     def end(self, stage: str) -> None:
         now = time.perf_counter()
-        self.seconds[stage] = round(now - self.since, 3)
+        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + now - self.since, 3)
         self.since = now
 
 
@@ -161,6 +182,10 @@ def _labels(method: Method, anomaly: AnomalyMap, asked: Asked) -> Labels:
     if anomaly.calibration.source is CalibrationSource.NONE and asked.per is not Per.SHARE:
         return Labels(np.zeros(anomaly.grid.shape, dtype=np.uint16), anomaly.grid, source=anomaly.source)
     return replace(method.label(anomaly, asked.amount, asked.per), source=anomaly.source)
+
+
+def _incomplete(anomaly: AnomalyMap) -> tuple[str, ...]:
+    return (f"this map is incomplete ({anomaly.incomplete}): run again for the whole",) if anomaly.incomplete else ()
 
 
 def _promise_warnings(calibration: Calibration, asked: Asked) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Protocol, Self, runtime_checkable
 
@@ -95,6 +95,15 @@ class Resumable(Protocol):
 
     def fit_in(self, folder: Path, cases: Sequence[Case], run: Run) -> Method:
         """As ``fit``; what is left in ``folder`` by a fit of the same cases and settings is gone on with."""
+        ...
+
+
+@runtime_checkable
+class Refining(Protocol):
+    """A method whose first, coarse map is there long before its last."""
+
+    def refine(self, study: Study, run: Run) -> Iterator[AnomalyMap]:
+        """Ever finer maps; the last one is what ``score`` gives, and those before say in their ``incomplete`` why."""
         ...
 
 

@@ -20,8 +20,8 @@ from grisaille.methods.mvg.kept import KeptScan
 from grisaille.methods.mvg.method import MVG
 from grisaille.methods.mvg.modality import ModalityModel
 from grisaille.methods.mvg.observation import observe
-from grisaille.methods.mvg.promise import counting_grid
 from grisaille.methods.mvg.spool import Spool
+from grisaille.methods.scan_count import counting_grid
 from grisaille.nn.backbone import random_backbone
 from grisaille.weights.bundle import Bundle
 from phantoms import small_cohort, small_phantom

@@ -10,16 +10,8 @@ from grisaille.core.errors import InputError
 from grisaille.core.grid import Grid
 from grisaille.methods.kept_calibrations import calibration_arrays, calibration_from
 from grisaille.methods.mvg.fitting import split_patients
-from grisaille.methods.mvg.left_out import subsets
-from grisaille.methods.mvg.promise import (
-    COUNTED_SHARE,
-    CUTS,
-    MOST_SHARE,
-    calibration,
-    count_scan,
-    counting_grid,
-)
-from grisaille.methods.scan_count import ScanCount
+from grisaille.methods.mvg.promise import CUTS, calibration, count_scan
+from grisaille.methods.scan_count import COUNTED_SHARE, MOST_SHARE, ScanCount, counting_grid, subsets
 
 GRID = Grid.from_spacing((10, 20, 20), 5.0)  # voxels of an eighth of a millilitre
 

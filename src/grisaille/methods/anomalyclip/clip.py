@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from grisaille.core.errors import DamagedWeights, WeightsMismatch
@@ -66,6 +66,20 @@ class Clip:
     def on(self, device: torch.device) -> Any:
         """The network on ``device``."""
         return self._copies.on(device)
+
+    def in_eight_bits(self) -> Self:
+        """A copy whose image encoder multiplies whole numbers: some three times faster on a CPU, and a little off.
+
+        Weights are rounded once, values at each layer; texts stay as they are. For the CPU only.
+
+        Raises
+        ------
+        ConfigError
+            If this PyTorch cannot do it.
+        """
+        from grisaille.methods.anomalyclip.eight_bit import eight_bit
+
+        return replace(self, network=eight_bit(self.network))
 
     @property
     def patch(self) -> int:

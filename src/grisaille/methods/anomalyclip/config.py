@@ -58,7 +58,9 @@ class AnomalyClipConfig(Config):
     token_mm: float = knob(
         10.0, "Width of the smallest part that is judged on its own", low=1.0, high=50.0, unit="mm", after_fit=True
     )
-    smallest_ml: float = knob(0.5, "Findings smaller than this are left out", low=0.0, high=1000.0, unit="ml")
+    smallest_ml: float = knob(
+        0.5, "Findings smaller than this are left out", low=0.0, high=1000.0, unit="ml", after_fit=True
+    )
     fusion: Fusion = knob(Fusion.MEAN, "How maps of windows and planes become one", advanced=True, after_fit=True)
     ct_windows: tuple[float, ...] = knob(
         (-1350.0, 150.0, -160.0, 240.0, -500.0, 1300.0),
@@ -81,6 +83,9 @@ class AnomalyClipConfig(Config):
         (), "Blocks, from 1, whose patches are compared with the prompts; none means the last", low=1, high=64,
         advanced=True,
     )  # fmt: skip
+    eight_bit: bool = knob(
+        False, "Whole-number arithmetic on the CPU: faster, scores a little off", advanced=True, after_fit=True
+    )
     batch: int = knob(4, "Slices through the network at a time", low=1, high=512, advanced=True, after_fit=True)
     epochs: int = knob(15, "Times that learning goes through the marked slices", low=1, high=10_000, advanced=True)
     lesson: int = knob(8, "Slices that each step learns from", low=1, high=512, advanced=True)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from grisaille.methods.anomalyclip.clip import Clip
+from grisaille.methods.anomalyclip.eight_bit import PROJECTION
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -87,12 +88,12 @@ def see(clip: Clip, images: Tensor, look: Look) -> Seen:
     alone: Tensor | None = None
     taken = {}
     for number, block in enumerate(blocks, 1):
-        if number <= len(blocks) - look.alone:
-            values = block(values)
-        else:
-            alone = values[:, 1:] if alone is None else alone
-            values, step = _both_ways(block, values, look.attention, is_last=number == len(blocks))
-            alone = alone + step
+        has_second = number > len(blocks) - look.alone
+        if has_second and alone is None:
+            alone = values[:, 1:]
+        is_last = number == len(blocks) and has_second
+        values, step = _through(block, values, look.attention if has_second else None, is_last=is_last)
+        alone = alone if alone is None or step is None else alone + step
         if number in look.taps:
             taken[number] = values[:, 1:] if alone is None else alone
     image = visual.ln_post(values[:, 0]) if look.class_norm else values[:, 0]
@@ -114,21 +115,37 @@ def positions(visual: Any, rows: int, columns: int) -> Tensor:
     return torch.cat([own[:1], grid[0].flatten(1).mT])
 
 
-def _both_ways(block: Any, values: Tensor, attention: Attention, *, is_last: bool) -> tuple[Tensor, Tensor]:
-    """The next (n, 1 + patches, width), of the last block its class token only; what patches add to their sum."""
-    from torch.nn.functional import linear, scaled_dot_product_attention
+def _through(block: Any, values: Tensor, attention: Attention | None, *, is_last: bool) -> tuple[Tensor, Tensor | None]:
+    """A block: the next (n, 1 + patches, width), of the last its class token only; and what patches add to their sum.
+
+    Without ``attention`` there is no second way.
+    """
+    from torch.nn.functional import scaled_dot_product_attention
 
     own = block.attn
-    projected = linear(block.ln_1(values), own.in_proj_weight, own.in_proj_bias)
+    projected = _projected(own, block.ln_1(values))
     parts = projected.reshape(*projected.shape[:2], 3, own.num_heads, -1)
     query, key, value = parts.permute(2, 0, 3, 1, 4)  # each (n, heads, tokens, d)
 
     def out(heads: Tensor) -> Tensor:
         return block.ls_1(own.out_proj(heads.transpose(1, 2).flatten(2)))  # type: ignore[no-any-return] # open_clip's
 
-    kinds: Sequence[Tensor] = (value,) if attention is Attention.VALUES else (query, key, value)
-    alone = sum(scaled_dot_product_attention(kind[:, :, 1:], kind, value) for kind in kinds)
+    step = None
+    if attention is not None:
+        kinds: Sequence[Tensor] = (value,) if attention is Attention.VALUES else (query, key, value)
+        looks = [scaled_dot_product_attention(kind[:, :, 1:], kind, value) for kind in kinds]
+        step = out(looks[0] if len(looks) == 1 else looks[0] + looks[1] + looks[2])
     if is_last:
         query, values = query[:, :, :1], values[:, :1]
     values = values + out(scaled_dot_product_attention(query, key, value))
-    return values + block.ls_2(block.mlp(block.ln_2(values))), out(alone)  # type: ignore[arg-type] # of at least one
+    return values + block.ls_2(block.mlp(block.ln_2(values))), step
+
+
+def _projected(attention: Any, values: Tensor) -> Tensor:
+    """Query, key and value side by side; by the eight-bit layer where there is one."""
+    from torch.nn.functional import linear
+
+    layer = getattr(attention, PROJECTION, None)
+    if layer is not None:
+        return layer(values)  # type: ignore[no-any-return] # a module
+    return linear(values, attention.in_proj_weight, attention.in_proj_bias)

@@ -20,9 +20,9 @@ from grisaille.core.grid import Grid
 from grisaille.methods.mvg.features import LevelPatches
 from grisaille.methods.mvg.frame import BodyFrame
 from grisaille.methods.mvg.observation import Observation, SeenCase
-from grisaille.methods.mvg.promise import counting_grid
 from grisaille.methods.mvg.recipe import Recipe
 from grisaille.methods.mvg.spool import Spool
+from grisaille.methods.scan_count import counting_grid
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 

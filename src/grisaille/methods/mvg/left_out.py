@@ -8,10 +8,10 @@ from grisaille.core.run import Run
 from grisaille.core.volume import Modality
 from grisaille.methods.mvg.fitting import Learned
 from grisaille.methods.mvg.observation import SeenCase
-from grisaille.methods.mvg.promise import count_scan, counting_grid
+from grisaille.methods.mvg.promise import count_scan
 from grisaille.methods.mvg.scoremap import voxel_scores
 from grisaille.methods.mvg.spool import Spool
-from grisaille.methods.scan_count import ScanCount
+from grisaille.methods.scan_count import ScanCount, counting_grid, subsets
 
 
 def left_out_counts(
@@ -36,9 +36,3 @@ def left_out_counts(
             count = count_scan(scores, body, grid, smallest_ml, case.patient)
             counts.setdefault("+".join(part), []).append(count)
     return counts
-
-
-def subsets(keys: Sequence[str]) -> list[tuple[str, ...]]:
-    """Each key alone, then all together."""
-    ordered = sorted(keys)
-    return [(key,) for key in ordered] + ([tuple(ordered)] if len(ordered) > 1 else [])

@@ -22,7 +22,6 @@ from grisaille.core.run import Run
 from grisaille.core.study import Case, Study
 from grisaille.core.volume import Modality, Volume
 from grisaille.imaging.body import body_mask
-from grisaille.imaging.findings import label_above
 from grisaille.imaging.resample import resample_array
 from grisaille.imaging.slice_scores import slice_scores
 from grisaille.methods.mvg.canary import Features, canary, require_same
@@ -31,16 +30,16 @@ from grisaille.methods.mvg.cohort import learn_cohort
 from grisaille.methods.mvg.config import MvgConfig
 from grisaille.methods.mvg.gaussian import Array
 from grisaille.methods.mvg.kept import KeptCase
-from grisaille.methods.mvg.left_out import subsets
 from grisaille.methods.mvg.modality import Known, ModalityModel
 from grisaille.methods.mvg.observation import Observation, observe, observe_case
 from grisaille.methods.mvg.pooling import merged, without_patient
-from grisaille.methods.mvg.promise import calibration, count_scan, counting_grid
+from grisaille.methods.mvg.promise import calibration, count_scan
 from grisaille.methods.mvg.recipe import Recipe
 from grisaille.methods.mvg.scoremap import voxel_scores
 from grisaille.methods.mvg.spool import Spool
 from grisaille.methods.mvg.state import read_recipe, read_state, require_same_layout, write_state
-from grisaille.methods.scan_count import ScanCount
+from grisaille.methods.scan_count import ScanCount, counting_grid, subsets
+from grisaille.methods.thresholding import labelled
 from grisaille.weights.bundle import Bundle
 from grisaille.weights.store import WeightsFile
 
@@ -260,15 +259,7 @@ class MVG:
 
     def label(self, anomaly: AnomalyMap, false_positives: float, per: Per) -> Labels:
         """Components at or above the cut that keeps the promise; the highest score is label 1."""
-        body = anomaly.body
-        if per is Per.SHARE:
-            cut = anomaly.cut_of_share(false_positives)
-        else:
-            cut = anomaly.calibration.cut(false_positives, per)
-        voxels = label_above(
-            anomaly.scores, cut, body, smallest_ml=self.config.smallest_ml, voxel_ml=anomaly.grid.voxel_ml
-        )  # fmt: skip
-        return Labels(voxels, anomaly.grid, source=anomaly.source)
+        return labelled(anomaly, false_positives, per, self.config.smallest_ml)
 
     def state(self) -> Bundle:
         """Everything but the network."""

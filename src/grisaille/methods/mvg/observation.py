@@ -18,9 +18,9 @@ from grisaille.imaging.resample import resample_array
 from grisaille.methods.mvg.features import LevelPatches
 from grisaille.methods.mvg.frame import BodyFrame, describe_planes
 from grisaille.methods.mvg.gaussian import Array
-from grisaille.methods.mvg.promise import counting_grid
 from grisaille.methods.mvg.recipe import Recipe
 from grisaille.methods.mvg.spool import Slot, Spool
+from grisaille.methods.scan_count import counting_grid
 
 if TYPE_CHECKING:
     from grisaille.nn.backbone import Backbone

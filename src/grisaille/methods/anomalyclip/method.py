@@ -1,0 +1,287 @@
+"""AnomalyCLIP: zero-shot anomaly maps from CLIP with object-agnostic prompts, made 3D.
+
+Source: Zhou, Pang, Tian, He and Chen, ICLR 2024, arXiv 2310.18961.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from grisaille.core.anomaly import BODY, AnomalyMap, SliceScores
+from grisaille.core.calibration import Calibration, CalibrationSource, Per
+from grisaille.core.config import Config
+from grisaille.core.errors import ConfigError, WeightsMismatch
+from grisaille.core.labels import Labels
+from grisaille.core.result import WeightsUsed
+from grisaille.core.run import Run
+from grisaille.core.study import Case, Study
+from grisaille.core.volume import Volume
+from grisaille.imaging.body import body_mask
+from grisaille.imaging.resample import resample_array
+from grisaille.imaging.slice_scores import slice_scores
+from grisaille.methods.anomalyclip.config import AnomalyClipConfig, Preset
+from grisaille.methods.anomalyclip.encoding import Encoder
+from grisaille.methods.anomalyclip.feature_store import FeatureStore
+from grisaille.methods.anomalyclip.fusing import SheetMap, fused, sheet_map
+from grisaille.methods.anomalyclip.pictures import KEYS, Sheet, sheets
+from grisaille.methods.anomalyclip.prompts import Prompts
+from grisaille.methods.anomalyclip.state import State
+from grisaille.methods.anomalyclip.vision import Attention, Look
+from grisaille.methods.scan_count import ScanCount, calibration_of, count_scan, counting_grid, subsets
+from grisaille.methods.thresholding import labelled
+from grisaille.weights.bundle import Bundle
+from grisaille.weights.store import WeightsFile
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from grisaille.methods.anomalyclip.clip import Clip
+
+STRIDES = (4, 2, 1)
+"""Every 4th slice first, then those between, then all."""
+
+CUTS = 1 / (1 + np.exp(-np.linspace(-8.0, 8.0, 321)))
+"""Scores at which healthy scans are counted, a twentieth apart in the logit; the same for all models."""
+
+_SCORED_BY = (
+    "planes",
+    "step_mm",
+    "token_mm",
+    "fusion",
+    "ct_windows",
+    "pet_windows",
+    "sigma_px",
+    "tile",
+    "eight_bit",
+    "smallest_ml",
+)
+"""Settings after the fit that a promise depends on."""
+
+_SECOND_WAY = 19 / 24
+"""Share of the blocks, the last ones, in which patches look at each other by their values: as published for 24."""
+
+
+@dataclass(frozen=True, eq=False)
+class AnomalyCLIP:
+    """The method; its prompts are words alone before they are learned or read.
+
+    Parameters
+    ----------
+    clip
+        The backbone; its fingerprint is part of the state, its weights are not.
+    known
+        Settings, prompts and what was promised with them.
+    """
+
+    name: ClassVar[str] = "anomalyclip"
+    config_class: ClassVar[type[Config]] = AnomalyClipConfig
+    learns_around_lesions: ClassVar[bool] = True
+
+    clip: Clip
+    known: State
+    weights: tuple[WeightsUsed, ...] = ()
+
+    @property
+    def config(self) -> AnomalyClipConfig:
+        """The settings it was made with."""
+        return self.known.config
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Keys of what has a window."""
+        return KEYS
+
+    @classmethod
+    def required_weights(cls, config: Config) -> tuple[str, ...]:
+        """The backbone's card."""
+        return (_own(config).backbone.value,)
+
+    @classmethod
+    def create(cls, config: Config, files: Mapping[str, WeightsFile]) -> Self:
+        """With the words "object." and "damaged object." alone."""
+        from grisaille.methods.anomalyclip.clip import load_clip
+
+        config = _own(config)
+        clip = load_clip(config.backbone, files[config.backbone.value])
+        return cls(clip, State(config, Prompts.untuned(clip.text_width), clip.fingerprint), _used(files))
+
+    def calibrate(self, cases: Sequence[Case], run: Run) -> Self:
+        """The promise, measured on healthy cases."""
+        counts: dict[str, list[ScanCount]] = {}
+        for case in cases:
+            study = case.load()
+            maps = self._maps(sheets(study, self.config, self.clip.patch), run)
+            for part in subsets([key for key in study.volumes if key in KEYS]):
+                one = Study({key: study.volumes[key] for key in part}, study.patient)
+                grid = counting_grid(one.reference)
+                body = resample_array(body_mask(one.main), one.reference, grid, nearest=True)
+                scores = fused([other for other in maps if other.key in part], body, grid, self.config.fusion)
+                count = count_scan(scores, body, grid, self.config.smallest_ml, case.patient, CUTS)
+                counts.setdefault("+".join(part), []).append(count)
+        promises = {key: calibration_of(part, CUTS, CalibrationSource.PATIENTS) for key, part in counts.items()}
+        return replace(
+            self, known=replace(self.known, calibrations=promises, measured_with=_measured_with(self.config))
+        )
+
+    def calibrated_on(self, source: CalibrationSource) -> Self:
+        """The same promise, its source named: phantoms are no patients, and only the caller knows."""
+        renamed = {key: replace(one, source=source) for key, one in self.known.calibrations.items()}
+        return replace(self, known=replace(self.known, calibrations=renamed))
+
+    def score(self, study: Study, run: Run) -> AnomalyMap:
+        """One score a voxel of the reference grid, 0 to 1: nearer to which prompt, and no probability.
+
+        Raises
+        ------
+        UnsuitableVolume
+            If the study has neither CT nor PET, or no body.
+        """
+        seen = sheets(study, self.config, self.clip.patch)
+        self._tell(run)
+        return self._anomaly(study, self._maps(seen, run), run)
+
+    def refine(self, study: Study, run: Run) -> Iterator[AnomalyMap]:
+        """Ever finer maps, the last one as ``score`` gives it."""
+        seen = sheets(study, self.config, self.clip.patch)
+        self._tell(run)
+        for stride, maps in self._refined(seen, run, STRIDES):
+            anomaly = self._anomaly(study, maps, run)
+            yield replace(anomaly, incomplete="" if stride == 1 else f"every {_ordinal(stride)} slice only")
+
+    def label(self, anomaly: AnomalyMap, false_positives: float, per: Per) -> Labels:
+        """Components at or above the cut that keeps the promise; the highest score is label 1."""
+        return labelled(anomaly, false_positives, per, self.config.smallest_ml)
+
+    def state(self) -> Bundle:
+        """Everything but the network."""
+        return self.known.bundle()
+
+    @classmethod
+    def from_state(cls, bundle: Bundle, files: Mapping[str, WeightsFile]) -> Self:
+        """The inverse of ``state``.
+
+        Raises
+        ------
+        WeightsMismatch
+            If ``files`` hold another network than the prompts were learned with.
+        """
+        from grisaille.methods.anomalyclip.clip import load_clip
+
+        known = State.of(bundle)
+        file = files[known.config.backbone.value]
+        clip = load_clip(known.config.backbone, file)
+        if known.fingerprint and clip.fingerprint != known.fingerprint:
+            raise WeightsMismatch(
+                f"the prompts were learned with other weights of {clip.name} than those of {file.path.name}; "
+                "give the weights they were learned with"
+            )
+        known.prompts.require_fits(clip)
+        return cls(clip, known, _used(files))
+
+    @property
+    def look(self) -> Look:
+        """What is taken of an image."""
+        blocks, config = self.clip.blocks, self.config
+        taps = tuple(sorted(set(config.taps))) or (blocks,)
+        if taps[-1] > blocks:
+            raise ConfigError(f"taps is {list(taps)}, but {self.clip.name} has {blocks} blocks")
+        is_crane = config.preset is Preset.CRANE
+        return Look(taps, round(blocks * _SECOND_WAY), Attention.ALL if is_crane else Attention.VALUES, is_crane)
+
+    def text(self) -> Tensor:
+        """(2, e) unit features of both prompts, on the CPU."""
+        import torch
+
+        from grisaille.methods.anomalyclip.text import Learned, text_features
+
+        prompts = self.known.prompts
+        with torch.inference_mode():
+            return text_features(self.clip, Learned.of(prompts, torch.device("cpu")), prompts.words)
+
+    def encoder(self, run: Run) -> Encoder:
+        """The backbone with these prompts, which keeps what it sees where ``run`` says."""
+        clip, arithmetic = self.clip, run.precision.value
+        if self.config.eight_bit:
+            run, clip, arithmetic = _on_cpu(run), clip.in_eight_bits(), "int8"
+        folder = None if run.cache is None else run.cache / "clip"
+        store = FeatureStore(folder, self.clip.fingerprint, self.look, arithmetic)
+        return Encoder(clip, self.look, self.text(), store, run, self.config.batch)
+
+    def _maps(self, seen: Sequence[Sheet], run: Run) -> list[SheetMap]:
+        return next(maps for _, maps in self._refined(seen, run, (1,)))
+
+    def _refined(self, seen: Sequence[Sheet], run: Run, strides: Sequence[int]) -> Iterator[tuple[int, list[SheetMap]]]:
+        encoder = self.encoder(run)
+        tokens: list[dict[int, Any]] = [{} for _ in seen]
+        for stride in strides:
+            for sheet, done in zip(seen, tokens, strict=True):
+                wanted = [number for number in sheet.slices[::stride] if number not in done]
+                done.update(encoder.scores(sheet, wanted))
+            yield stride, [self._map(sheet, done) for sheet, done in zip(seen, tokens, strict=True)]
+        encoder.store.tidy()
+
+    def _map(self, sheet: Sheet, done: Mapping[int, Any]) -> SheetMap:
+        numbers = sorted(done)
+        stacked = np.stack([done[number] for number in numbers])
+        return sheet_map(sheet, stacked, np.array(numbers), self.config.sigma_px)
+
+    def _anomaly(self, study: Study, maps: Sequence[SheetMap], run: Run) -> AnomalyMap:
+        grid, config = study.reference, self.config
+        scores = fused(maps, body_mask(study.main), grid, config.fusion)
+        axis = config.planes[0]
+        key = "+".join(sorted({one.key for one in maps}))
+        return AnomalyMap(
+            scores,
+            SliceScores(axis, slice_scores(scores, grid, axis)),
+            grid,
+            self._promise(key, run),
+            extras={BODY: Volume(scores > 0, grid, name=BODY)},
+            source=study.main.source,
+        )
+
+    def _promise(self, key: str, run: Run) -> Calibration:
+        promise = self.known.calibrations.get(key, Calibration.none())
+        if promise.source is CalibrationSource.NONE or self.known.measured_with == _measured_with(self.config):
+            return promise
+        run.note(
+            "the promise was measured with other planes, windows or sizes, whose scores are others, and does not hold; "
+            "take those settings, calibrate again, or ask for the most anomalous share of the body (top)"
+        )
+        return Calibration.none()
+
+    def _tell(self, run: Run) -> None:
+        """What a reader of the map has to know."""
+        wide = self.config.token_mm
+        run.note(f"one token covers {wide:g} x {wide:g} mm: much smaller lesions drown in what is around them")
+        if not self.known.prompts.start.size:
+            run.note("the prompts are plain words; nothing was learned for them")
+
+
+def _measured_with(config: AnomalyClipConfig) -> dict[str, Any]:
+    values = config.to_mapping()
+    return {name: values[name] for name in _SCORED_BY}
+
+
+def _on_cpu(run: Run) -> Run:
+    """Eight bits are for the CPU."""
+    if run.device not in ("auto", "cpu"):
+        raise ConfigError(f"eight_bit is for the CPU, and the device is {run.device}; leave eight_bit off, or take cpu")
+    return replace(run, device="cpu")
+
+
+def _ordinal(number: int) -> str:
+    return {2: "2nd", 4: "4th"}[number]
+
+
+def _used(files: Mapping[str, WeightsFile]) -> tuple[WeightsUsed, ...]:
+    return tuple(WeightsUsed(file.name, file.sha256) for file in files.values())
+
+
+def _own(config: Config) -> AnomalyClipConfig:
+    if not isinstance(config, AnomalyClipConfig):
+        raise ConfigError(f"anomalyclip takes settings of AnomalyClipConfig, found {type(config).__name__}")
+    return config
