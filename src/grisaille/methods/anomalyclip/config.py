@@ -87,6 +87,12 @@ class AnomalyClipConfig(Config):
         False, "Whole-number arithmetic on the CPU: faster, scores a little off", advanced=True, after_fit=True
     )
     batch: int = knob(4, "Slices through the network at a time", low=1, high=512, advanced=True, after_fit=True)
+    epochs: int = knob(15, "Times that learning goes through the marked slices", low=1, high=10_000, advanced=True)
+    lesson: int = knob(8, "Slices that each step learns from", low=1, high=512, advanced=True)
+    learning_rate: float = knob(1e-3, "How far a step goes", low=1e-7, high=1.0, advanced=True)
+    context: int = knob(12, "Learned tokens before the words of a prompt", low=1, high=64, advanced=True)
+    deep: int = knob(8, "Text blocks before which learned tokens are put in anew", low=0, high=64, advanced=True)
+    deep_tokens: int = knob(4, "How many are put in anew, of those before the words", low=1, high=64, advanced=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -95,6 +101,11 @@ class AnomalyClipConfig(Config):
         object.__setattr__(self, "planes", tuple(dict.fromkeys(self.planes)))
         for modality in (Modality.CT, Modality.PET):
             self.windows(modality)
+        if self.deep and self.deep_tokens > self.context:
+            raise ConfigError(
+                f"deep_tokens is {self.deep_tokens}, but only {self.context} tokens of context are there to be put in "
+                "anew; choose as many or fewer"
+            )
 
     def windows(self, modality: Modality) -> tuple[tuple[float, float], ...]:
         """(low, high) of each window of a modality; none for what it does not look at."""
