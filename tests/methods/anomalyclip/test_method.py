@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from grisaille.methods.anomalyclip.config import AnomalyClipConfig, Fusion
 from grisaille.methods.anomalyclip.fusing import SheetMap, fused
 from grisaille.methods.anomalyclip.method import AnomalyCLIP
 from grisaille.methods.anomalyclip.pictures import sheets, spans
+from grisaille.methods.anomalyclip.reader import Reader
 from grisaille.methods.anomalyclip.state import State
 from methods.anomalyclip.small_clip import small_clip, small_prompts
 from phantoms import small_cohort, small_phantom
@@ -33,13 +34,18 @@ def method(config: AnomalyClipConfig = COARSE) -> AnomalyCLIP:
     return AnomalyCLIP(small_clip(), State(config, small_prompts(), small_clip().fingerprint))
 
 
-@dataclass(frozen=True, eq=False)
-class Bright(AnomalyCLIP):
+class BrightReader(Reader):
     """A stand-in for the network whose score of a token is how bright it is."""
 
     def encoder(self, run: Run) -> _BrightEncoder:
         del run
         return _BrightEncoder()
+
+
+class Bright(AnomalyCLIP):
+    @property
+    def reader(self) -> BrightReader:
+        return BrightReader(self.clip, self.config, self.known.prompts)
 
 
 class _BrightEncoder:

@@ -5,8 +5,10 @@ Source: Zhou, Pang, Tian, He and Chen, ICLR 2024, arXiv 2310.18961.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -23,22 +25,19 @@ from grisaille.core.volume import Volume
 from grisaille.imaging.body import body_mask
 from grisaille.imaging.resample import resample_array
 from grisaille.imaging.slice_scores import slice_scores
-from grisaille.methods.anomalyclip.config import AnomalyClipConfig, Preset
-from grisaille.methods.anomalyclip.encoding import Encoder
-from grisaille.methods.anomalyclip.feature_store import FeatureStore
-from grisaille.methods.anomalyclip.fusing import SheetMap, fused, sheet_map
-from grisaille.methods.anomalyclip.pictures import KEYS, Sheet, sheets
+from grisaille.methods.anomalyclip.config import AnomalyClipConfig
+from grisaille.methods.anomalyclip.fusing import SheetMap, fused
+from grisaille.methods.anomalyclip.marked import marked_slices
+from grisaille.methods.anomalyclip.pictures import KEYS, sheets
 from grisaille.methods.anomalyclip.prompts import Prompts
+from grisaille.methods.anomalyclip.reader import Reader
 from grisaille.methods.anomalyclip.state import State
-from grisaille.methods.anomalyclip.vision import Attention, Look
 from grisaille.methods.scan_count import ScanCount, calibration_of, count_scan, counting_grid, subsets
 from grisaille.methods.thresholding import labelled
 from grisaille.weights.bundle import Bundle
 from grisaille.weights.store import WeightsFile
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from grisaille.methods.anomalyclip.clip import Clip
 
 STRIDES = (4, 2, 1)
@@ -61,8 +60,8 @@ _SCORED_BY = (
 )
 """Settings after the fit that a promise depends on."""
 
-_SECOND_WAY = 19 / 24
-"""Share of the blocks, the last ones, in which patches look at each other by their values: as published for 24."""
+_LEFT_OUT = 0.2
+"""Share of the patients."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,12 +108,58 @@ class AnomalyCLIP:
         clip = load_clip(config.backbone, files[config.backbone.value])
         return cls(clip, State(config, Prompts.untuned(clip.text_width), clip.fingerprint), _used(files))
 
+    def fit(self, cases: Sequence[Case], run: Run) -> Self:
+        """Learn prompts on cases with masks, and healthy ones beside them."""
+        with TemporaryDirectory(prefix="grisaille-") as folder:
+            return self.fit_in(Path(folder), cases, run)
+
+    def fit_in(self, folder: Path, cases: Sequence[Case], run: Run) -> Self:
+        """As ``fit``; what CLIP saw and the epochs done stay in ``folder``, and are gone on with.
+
+        A fifth of the patients is left out: they choose the best epoch, and the healthy ones among
+        them are what the promise is measured on.
+
+        Raises
+        ------
+        UnsuitableVolume
+            If nothing is marked.
+        """
+        from grisaille.methods.anomalyclip.learning import learn
+        from grisaille.methods.anomalyclip.token_cache import TokenCache
+
+        cache = TokenCache(folder / "tokens", self.clip, self.reader.look)
+        slices = marked_slices(cases, self.config, self.clip.patch)
+        lessons, left_out = cache.keeping(slices, run, batch=self.config.batch).parted(_LEFT_OUT, run.seed)
+        held_out = left_out if len(left_out) else None
+        prompts, epochs = learn(self.clip, lessons, held_out, self.config, run, folder=folder / "learning")
+        best = max(epochs, key=lambda one: -1.0 if one.pixel_ap is None else one.pixel_ap)
+        if best.pixel_ap is not None and best.slice_auroc is not None:
+            run.note(
+                f"on the {len(left_out.patients)} patients left out: average precision of the pixels "
+                f"{best.pixel_ap:.3f}, AUROC of the slices {best.slice_auroc:.3f} (epoch {best.epoch})"
+            )
+        told = f"{len(lessons)} slices of {len(lessons.patients)} patients, {lessons.marked} of them marked"
+        known = replace(
+            self.known, prompts=prompts, fingerprint=self.clip.fingerprint, learned_from=told, calibrations={}
+        )
+        return replace(self, known=known)._promised(cases, left_out.patients, run)
+
+    def _promised(self, cases: Sequence[Case], left_out: Collection[str], run: Run) -> Self:
+        healthy = [case for case in cases if case.patient in left_out and _is_healthy(case)]
+        if healthy:
+            return self.calibrate(healthy, run)
+        run.note(
+            "no healthy patient was left out, so false positives cannot be promised: add healthy studies to learn "
+            "from, or calibrate the model on some"
+        )
+        return self
+
     def calibrate(self, cases: Sequence[Case], run: Run) -> Self:
         """The promise, measured on healthy cases."""
         counts: dict[str, list[ScanCount]] = {}
         for case in cases:
             study = case.load()
-            maps = self._maps(sheets(study, self.config, self.clip.patch), run)
+            maps = self.reader.maps(sheets(study, self.config, self.clip.patch), run)
             for part in subsets([key for key in study.volumes if key in KEYS]):
                 one = Study({key: study.volumes[key] for key in part}, study.patient)
                 grid = counting_grid(one.reference)
@@ -142,13 +187,13 @@ class AnomalyCLIP:
         """
         seen = sheets(study, self.config, self.clip.patch)
         self._tell(run)
-        return self._anomaly(study, self._maps(seen, run), run)
+        return self._anomaly(study, self.reader.maps(seen, run), run)
 
     def refine(self, study: Study, run: Run) -> Iterator[AnomalyMap]:
         """Ever finer maps, the last one as ``score`` gives it."""
         seen = sheets(study, self.config, self.clip.patch)
         self._tell(run)
-        for stride, maps in self._refined(seen, run, STRIDES):
+        for stride, maps in self.reader.refined(seen, run, STRIDES):
             anomaly = self._anomaly(study, maps, run)
             yield replace(anomaly, incomplete="" if stride == 1 else f"every {_ordinal(stride)} slice only")
 
@@ -183,51 +228,9 @@ class AnomalyCLIP:
         return cls(clip, known, _used(files))
 
     @property
-    def look(self) -> Look:
-        """What is taken of an image."""
-        blocks, config = self.clip.blocks, self.config
-        taps = tuple(sorted(set(config.taps))) or (blocks,)
-        if taps[-1] > blocks:
-            raise ConfigError(f"taps is {list(taps)}, but {self.clip.name} has {blocks} blocks")
-        is_crane = config.preset is Preset.CRANE
-        return Look(taps, round(blocks * _SECOND_WAY), Attention.ALL if is_crane else Attention.VALUES, is_crane)
-
-    def text(self) -> Tensor:
-        """(2, e) unit features of both prompts, on the CPU."""
-        import torch
-
-        from grisaille.methods.anomalyclip.text import Learned, text_features
-
-        prompts = self.known.prompts
-        with torch.inference_mode():
-            return text_features(self.clip, Learned.of(prompts, torch.device("cpu")), prompts.words)
-
-    def encoder(self, run: Run) -> Encoder:
-        """The backbone with these prompts, which keeps what it sees where ``run`` says."""
-        clip, arithmetic = self.clip, run.precision.value
-        if self.config.eight_bit:
-            run, clip, arithmetic = _on_cpu(run), clip.in_eight_bits(), "int8"
-        folder = None if run.cache is None else run.cache / "clip"
-        store = FeatureStore(folder, self.clip.fingerprint, self.look, arithmetic)
-        return Encoder(clip, self.look, self.text(), store, run, self.config.batch)
-
-    def _maps(self, seen: Sequence[Sheet], run: Run) -> list[SheetMap]:
-        return next(maps for _, maps in self._refined(seen, run, (1,)))
-
-    def _refined(self, seen: Sequence[Sheet], run: Run, strides: Sequence[int]) -> Iterator[tuple[int, list[SheetMap]]]:
-        encoder = self.encoder(run)
-        tokens: list[dict[int, Any]] = [{} for _ in seen]
-        for stride in strides:
-            for sheet, done in zip(seen, tokens, strict=True):
-                wanted = [number for number in sheet.slices[::stride] if number not in done]
-                done.update(encoder.scores(sheet, wanted))
-            yield stride, [self._map(sheet, done) for sheet, done in zip(seen, tokens, strict=True)]
-        encoder.store.tidy()
-
-    def _map(self, sheet: Sheet, done: Mapping[int, Any]) -> SheetMap:
-        numbers = sorted(done)
-        stacked = np.stack([done[number] for number in numbers])
-        return sheet_map(sheet, stacked, np.array(numbers), self.config.sigma_px)
+    def reader(self) -> Reader:
+        """The backbone with these prompts and settings."""
+        return Reader(self.clip, self.config, self.known.prompts)
 
     def _anomaly(self, study: Study, maps: Sequence[SheetMap], run: Run) -> AnomalyMap:
         grid, config = study.reference, self.config
@@ -261,16 +264,14 @@ class AnomalyCLIP:
             run.note("the prompts are plain words; nothing was learned for them")
 
 
+def _is_healthy(case: Case) -> bool:
+    """Whether nothing is marked on it, and nobody said that it is sick."""
+    return case.healthy is not False and (case.truth is None or not case.truth.voxels.any())
+
+
 def _measured_with(config: AnomalyClipConfig) -> dict[str, Any]:
     values = config.to_mapping()
     return {name: values[name] for name in _SCORED_BY}
-
-
-def _on_cpu(run: Run) -> Run:
-    """Eight bits are for the CPU."""
-    if run.device not in ("auto", "cpu"):
-        raise ConfigError(f"eight_bit is for the CPU, and the device is {run.device}; leave eight_bit off, or take cpu")
-    return replace(run, device="cpu")
 
 
 def _ordinal(number: int) -> str:
