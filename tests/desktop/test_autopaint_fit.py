@@ -54,7 +54,7 @@ def test_a_fit_tells_its_steps_can_be_cancelled_and_gives_the_chosen_model(
 
     panel.fit(FitOrder(CONFIG, folders, out))
     qtbot.waitUntil(lambda: not panel.is_running, timeout=120_000)
-    assert panel.face.status.line.text().startswith("Fitted in ")
+    assert panel.face.status.line.text().startswith("Done in ")
     assert panel.face.models.model is not None
     assert panel.face.models.model.ref == str(out)
     assert panel.face.form.config().to_mapping()["steps"] == CONFIG.steps

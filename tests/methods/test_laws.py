@@ -123,5 +123,5 @@ def test_the_healthy_twin_differs_only_where_it_says(fitted) -> None:
 
 
 def test_unknown_methods_are_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match="known are autopaint, mvg"):
+    with pytest.raises(ConfigError, match="known are anomalyclip, autopaint, mvg"):
         catalog.method_class("nothing")

@@ -29,30 +29,46 @@ FEWEST = 2
 """Patients that a fit needs, as the promise is measured on those left out."""
 
 
+_ON_WHOM = {False: "patients left out of the fit", True: "all of them, with the settings below"}
+
+
 @dataclass(frozen=True)
 class FitOrder:
-    """Settings, one study a folder, and the file that the model is saved to."""
+    """Settings, one study a folder, and the file that the model is saved to.
+
+    ``model`` is the one whose promise is measured on them; none if one is fitted.
+    """
 
     config: Config
     folders: tuple[Path, ...]
     out: Path
+    model: str = ""
 
 
 class FitDialog(QDialog):
-    """Collects a ``FitOrder``; nothing is read before it is accepted."""
+    """Collects a ``FitOrder``; nothing is read before it is accepted.
 
-    def __init__(self, maker: Maker, parent: QWidget | None = None) -> None:
+    With a ``model``, whose settings are ``config``, its promise is measured; else one is fitted.
+    """
+
+    def __init__(
+        self, maker: Maker, parent: QWidget | None = None, model: str = "", config: Config | None = None
+    ) -> None:
         super().__init__(parent)
-        self.setWindowTitle(f"Fit {maker.title} on my healthy studies")
+        self._model = model
+        verb = "Calibrate" if model else "Fit"
+        self.setWindowTitle(f"{verb} {maker.title} on my healthy studies")
         self.resize(600, 560)
-        self.form = ConfigForm(maker.config_class)
+        self.form = ConfigForm(maker.config_class, is_fitted=bool(model))
+        if config is not None:
+            self.form.show_config(config)
         settings = QScrollArea()
         settings.setWidgetResizable(True)
         settings.setFrameShape(QScrollArea.Shape.NoFrame)
         settings.setWidget(self.form)
         explained = QLabel(
             "Choose studies of people without disease, one folder a study (DICOM, or CT*.nii.gz and PET*.nii.gz), "
-            "from your own scanner. The promise on false positives is measured on patients left out of the fit: "
+            f"from your own scanner. The promise on false positives is measured on {_ON_WHOM[bool(model)]}: "
             "20 or more are needed for a useful one. Nothing leaves this computer; the model file holds what was "
             "learned, and no images."
         )
@@ -76,7 +92,7 @@ class FitDialog(QDialog):
         saving.addWidget(browse)
         self.count = QLabel()
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
-        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setText("Fit")
+        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setText(verb)
         layout = QVBoxLayout(self)
         layout.addWidget(explained)
         layout.addWidget(self.folders, 1)
@@ -103,7 +119,7 @@ class FitDialog(QDialog):
         ConfigError
             If a setting is out of its bounds.
         """
-        return FitOrder(self.form.config(), self._chosen(), Path(self.out.text()).expanduser())
+        return FitOrder(self.form.config(), self._chosen(), Path(self.out.text()).expanduser(), self._model)
 
     def accept(self) -> None:
         """Close, unless a setting cannot be taken."""

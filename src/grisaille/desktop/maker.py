@@ -48,6 +48,9 @@ class Maker:
         Fits on one study a folder and saves the method to a file; on the worker thread.
     engine
         Packages to import, guarded, before either.
+    calibrate
+        Measures the promise of the model ``ref`` on one healthy study a folder and saves it; on the
+        worker thread. Given in place of a fit where healthy studies are not what the method learns from.
     """
 
     name: str
@@ -58,9 +61,12 @@ class Maker:
     load: Callable[[str, Config], Method]
     fit: Callable[[Config, Sequence[Path], Path, Run], Method]
     engine: tuple[str, ...] = ()
+    calibrate: Callable[[str, Config, Sequence[Path], Path, Run], Method] | None = None
 
 
-def maker(name: str, title: str, engine: tuple[str, ...] = ("torch", "timm")) -> Maker:
+def maker(
+    name: str, title: str, engine: tuple[str, ...] = ("torch", "timm"), *, learns_of_healthy: bool = True
+) -> Maker:
     """The maker of a method of the catalog, which computes with ``engine``; opens neither torch nor a model."""
     from grisaille.methods import catalog
 
@@ -73,6 +79,7 @@ def maker(name: str, title: str, engine: tuple[str, ...] = ("torch", "timm")) ->
         load=_load,
         fit=partial(_fit, name),
         engine=engine,
+        calibrate=None if learns_of_healthy else _calibrate,
     )
 
 
@@ -108,6 +115,16 @@ def _fit(name: str, config: Config, folders: Sequence[Path], out: Path, run: Run
 
     files = find_weights(name, config, folders=_folders())
     return train(name, healthy_cases(folders, run=run), out=out, config=config, files=files, run=run)
+
+
+def _calibrate(ref: str, config: Config, folders: Sequence[Path], out: Path, run: Run) -> Method:
+    from grisaille.flows.calibrate import calibrate
+    from grisaille.flows.cases import healthy_cases
+    from grisaille.flows.load import save_method
+
+    method = calibrate(_load(ref, config), healthy_cases(folders, run=run), run=run)
+    save_method(method, out)
+    return method
 
 
 def _folders() -> WeightsFolders:

@@ -140,13 +140,20 @@ class MethodPanel(Docked):
             review.repainting.cancel()
 
     def ask_for_fit(self) -> None:
-        """Ask for healthy studies, then fit on them."""
-        dialog = FitDialog(self._maker, self)
+        """Ask for healthy studies, then fit, or calibrate the chosen model, on them."""
+        model, config = "", None
+        if self._maker.calibrate is not None:
+            try:
+                model, config = self._require_model().ref, self.face.form.config()
+            except GrisailleError as error:
+                self.face.status.fail(str(error))
+                return
+        dialog = FitDialog(self._maker, self, model, config)
         if dialog.exec():
             self.fit(dialog.order)
 
     def fit(self, order: FitOrder) -> None:
-        """Fit on healthy studies on a worker thread, and save the model."""
+        """Fit or calibrate on healthy studies on a worker thread, and save the model."""
         if self._refuses():
             return
         try:
@@ -155,12 +162,16 @@ class MethodPanel(Docked):
             self.face.status.fail(str(error))
             return
 
-        title = f"Fitting {self._maker.title} on {len(order.folders)} studies"
+        verb = "Calibrating" if order.model else "Fitting"
+        title = f"{verb} {self._maker.title} on {len(order.folders)} studies"
         job = self._new_job(title)
 
         def fit(run: Run) -> Path:
             job.said.emit(f"{title}, on {_where(self._maker, run)}")
-            self._maker.fit(order.config, order.folders, order.out, run)
+            if order.model and self._maker.calibrate is not None:
+                self._maker.calibrate(order.model, order.config, order.folders, order.out, run)
+            else:
+                self._maker.fit(order.config, order.folders, order.out, run)
             return order.out
 
         self._start(job, fit, self._on_fit)
@@ -271,7 +282,7 @@ class MethodPanel(Docked):
     def _on_fit(self, outcome: Outcome) -> None:
         path: Path = outcome.value
         self.face.models.add_file(path)
-        self.face.status.say(f"Fitted in {outcome.seconds:.0f} s and saved to {path}. It is chosen above.")
+        self.face.status.say(f"Done in {outcome.seconds:.0f} s and saved to {path}. It is chosen above.")
 
     def _on_model(self, _: int = 0) -> None:
         model = self.face.models.model

@@ -23,6 +23,13 @@ from grisaille.desktop.view import ViewBar
 _DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
+_ON_HEALTHY = {
+    False: ("Fit", "Learn what healthy looks like on your own scanner"),
+    True: ("Calibrate", "Measure on your own scanner how often healthy tissue is marked"),
+}
+"""What is done with healthy studies: by whether only the promise comes of them."""
+
+
 class PanelFace(QWidget):
     """Study, model, settings, run and cancel, status: from top to bottom as they are used."""
 
@@ -42,8 +49,9 @@ class PanelFace(QWidget):
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip(f"Stop what runs; nothing is changed ({Key.CANCEL.shown})")
         self.status = StatusBox(ink(viewer.theme))
-        self.fit = QPushButton("Fit on my healthy studies…")
-        self.fit.setToolTip("Learn what healthy looks like on your own scanner, and save it as a model")
+        verb, told = _ON_HEALTHY[maker.calibrate is not None]
+        self.fit = QPushButton(f"{verb} on my healthy studies…")
+        self.fit.setToolTip(f"{told}, and save it as a model")
         research = QLabel(RESEARCH_USE)
         research.setWordWrap(True)
         layout = QVBoxLayout(self)

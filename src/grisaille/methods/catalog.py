@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from grisaille.methods.base import Method
 
 _METHODS: dict[str, tuple[str, str]] = {
+    "anomalyclip": ("AnomalyCLIP", "AnomalyClipConfig"),
     "autopaint": ("AutoPaint", "AutoPaintConfig"),
     "mvg": ("MVG", "MvgConfig"),
 }
