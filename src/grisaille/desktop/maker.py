@@ -96,7 +96,7 @@ def _fitted_config(ref: str) -> Config:
     from grisaille.methods import catalog
     from grisaille.weights.bundle import read_bundle
 
-    header = read_bundle(model_file(ref)).header
+    header = read_bundle(model_file(ref, _folders())).header
     return catalog.config_class(method_name(ref)).from_mapping(header["config"])
 
 

@@ -60,7 +60,7 @@ def load_method(
     ConfigError
         If a setting is unknown, out of bounds or fixed by the fit.
     """
-    model = _model(ref)
+    model = _model(ref, folders)
     bundle = read_bundle(model.path)
     name = _method_name(bundle, model.path)
     fitted = _settings(name, bundle, model.path)
@@ -77,16 +77,16 @@ def save_method(method: Method, path: str | Path) -> None:
     write_bundle(Bundle(state.arrays, header), path)
 
 
-def model_file(ref: str | Path) -> Path:
+def model_file(ref: str | Path, folders: WeightsFolders = USUAL_FOLDERS) -> Path:
     """The file that ``ref`` names, its hash checked where a card knows it."""
-    return _model(ref).path
+    return _model(ref, folders).path
 
 
-def _model(ref: str | Path) -> WeightsFile:
+def _model(ref: str | Path, folders: WeightsFolders = USUAL_FOLDERS) -> WeightsFile:
     models = [card.name for card in cards().values() if card.kind is CardKind.METHOD]
     for name in models:
         if str(ref) in (name, name.partition("/")[0]):
-            return find(name)
+            return find(name, folder=folders.kept_in, look_in=folders.look_in)
     path = Path(ref).expanduser()
     if str(ref) in catalog.names() and not path.is_file():
         raise MissingWeights(
