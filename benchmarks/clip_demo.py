@@ -71,10 +71,10 @@ def patients(clip: Clip, count: int, seed: int, hosts: Sequence[phantom.Host]) -
         pages = thinned(pictures.pages(made, scan.person(own).frame.scale[0]))
         ct, pet = made.study.volumes["ct"], made.study.volumes["pet"]
         grid = letterbox_grid(ct.grid, body_mask(ct), Axis.AXIAL, Canvas(TOKEN_MM / PATCH, STEP_MM, PATCH))
-        fine = pictures._planes(grid, PATCH // SAMPLES)[::THINNED]
+        fine = pictures.plane_grids(grid, PATCH // SAMPLES)[::THINNED]
         body = np.repeat(np.repeat(pages.tissues != 0, SAMPLES, 1), SAMPLES, 2)
-        truth = pictures._labels(made.lesions, fine) > 0
-        yield Patient(seen(clip, pages), pages.damage, truth, body, pictures._values(pet, fine))
+        truth = pictures.labels_on(made.lesions, fine) > 0
+        yield Patient(seen(clip, pages), pages.damage, truth, body, pictures.values_on(pet, fine))
 
 
 def thinned(pages: pictures.Pages) -> pictures.Pages:

@@ -102,15 +102,15 @@ def pages(patient: phantom.Phantom, tall: float) -> Pages:
     ct, pet = (patient.study.volumes[one.key] for one in (Modality.CT, Modality.PET))
     canvas = Canvas(TOKEN_MM / PATCH, STEP_MM, PATCH)
     grid = letterbox_grid(ct.grid, body_mask(ct), Axis.AXIAL, canvas)
-    planes, fine = _planes(grid, 1), _planes(grid, PATCH // SAMPLES)
-    greys = windowed(_values(pet, planes), *WINDOWS[-1]) * np.float32(_GREYS)
+    planes, fine = plane_grids(grid, 1), plane_grids(grid, PATCH // SAMPLES)
+    greys = windowed(values_on(pet, planes), *WINDOWS[-1]) * np.float32(_GREYS)
     seen = [lesion.id for lesion in patient.lesion_list if not lesion.is_ct_only]
-    damaged = _labels(patient.lesions, fine)
+    damaged = labels_on(patient.lesions, fine)
     heights = np.array([grid.origin_mm[0] for grid in planes]) / tall
     return Pages(
-        np.rint(_values(ct, planes)).astype(np.int16),
+        np.rint(values_on(ct, planes)).astype(np.int16),
         np.rint(greys).astype(np.uint8),
-        majority(tissue_table()[_labels(patient.organs, fine)]),
+        majority(tissue_table()[labels_on(patient.organs, fine)]),
         np.stack([states(damaged, damaged > 0), states(damaged, np.isin(damaged, seen))]),
         region_numbers(heights),
     )
@@ -138,7 +138,7 @@ def _cells(samples: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return split.swapaxes(2, 3).reshape(n, height // SAMPLES, width // SAMPLES, -1)
 
 
-def _planes(grid: Grid, coarser: int) -> Sequence[Grid]:
+def plane_grids(grid: Grid, coarser: int) -> Sequence[Grid]:
     """Every fourth slice of a canvas as a grid of its own, with pixels so many times as wide."""
     affine = np.array(grid.affine)
     affine[:3, 3] += (affine[:3, 1] + affine[:3, 2]) * (coarser - 1) / 2
@@ -151,11 +151,13 @@ def _planes(grid: Grid, coarser: int) -> Sequence[Grid]:
     return planes
 
 
-def _values(volume: Volume, planes: Sequence[Grid]) -> npt.NDArray[np.float32]:
+def values_on(volume: Volume, planes: Sequence[Grid]) -> npt.NDArray[np.float32]:
+    """(n, y, x) HU or SUV on these planes."""
     return np.concatenate([resample_array(volume.voxels, volume.grid, plane, outside=air(volume)) for plane in planes])
 
 
-def _labels(labels: Labels, planes: Sequence[Grid]) -> npt.NDArray[np.uint16]:
+def labels_on(labels: Labels, planes: Sequence[Grid]) -> npt.NDArray[np.uint16]:
+    """(n, y, x) label numbers on these planes."""
     return np.concatenate([resample(labels, plane).voxels for plane in planes])
 
 
