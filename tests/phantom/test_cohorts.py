@@ -304,3 +304,19 @@ def test_a_field_of_view_beside_the_body_has_no_lesions() -> None:
     person = Person(1)
     empty = Canvas(Grid.from_spacing((8, 8, 8), 8.0, (1000, 0, 0)), person.frame)
     assert draw_lesions(empty, person, 3, Side.BOTH) == ()
+
+
+def test_lesions_grow_only_in_the_hosts_that_are_asked_for() -> None:
+    for hosts in ((Host.MARROW, Host.FAT), (Host.LUNG,)):
+        made = patient(4, lesions=4, scan=COARSE, hosts=hosts)
+        assert len(made.lesion_list) == 4
+        assert {lesion.host for lesion in made.lesion_list} <= set(hosts)
+    case, _ = cohort(2, 9, lesions=2, scan=CHEST, hosts=("liver",))
+    assert case.truth is not None
+    assert set(case.truth.names.values()) == {"liver lesion"}
+
+
+def test_all_hosts_together_are_the_same_patient_as_none_named() -> None:
+    plain, named = patient(3, lesions=3, scan=CHEST), patient(3, lesions=3, scan=CHEST, hosts=tuple(Host))
+    assert plain.lesion_list == named.lesion_list
+    np.testing.assert_array_equal(plain.lesions.voxels, named.lesions.voxels)

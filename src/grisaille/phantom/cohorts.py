@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,7 +15,7 @@ from grisaille.core.volume import Modality
 from grisaille.imaging.resample import resample
 from grisaille.phantom.anatomy import paint_body
 from grisaille.phantom.canvas import Canvas
-from grisaille.phantom.lesions import Lesion, Side, draw_lesions, paint_lesions
+from grisaille.phantom.lesions import Host, Lesion, Side, draw_lesions, paint_lesions
 from grisaille.phantom.person import Person
 from grisaille.phantom.scan import Scan
 from grisaille.phantom.scanner import Truth, healthy_truth, scan_ct, scan_pet
@@ -46,10 +47,31 @@ class Phantom:
     lesion_list: tuple[Lesion, ...]
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """Which lesions are asked for."""
+
+    lesions: bool | int
+    side: Side
+    hosts: frozenset[Host]
+
+    @classmethod
+    def of(cls, lesions: bool | int, side: Side, hosts: Collection[Host] | None) -> _Wanted:
+        """All hosts if None."""
+        return cls(lesions, Side(side), frozenset(Host if hosts is None else map(Host, hosts)))
+
+
 _SCAN = Scan()
 
 
-def patient(seed: int, *, lesions: bool | int = True, scan: Scan = _SCAN, side: Side = Side.BOTH) -> Phantom:
+def patient(
+    seed: int,
+    *,
+    lesions: bool | int = True,
+    scan: Scan = _SCAN,
+    side: Side = Side.BOTH,
+    hosts: Collection[Host] | None = None,
+) -> Phantom:
     """The synthetic patient of a seed.
 
     Parameters
@@ -60,9 +82,11 @@ def patient(seed: int, *, lesions: bool | int = True, scan: Scan = _SCAN, side: 
         Station, arms, spacings, modalities.
     side
         Where lesions may sit.
+    hosts
+        The tissues they may grow in; all if None.
     """
     person, canvas, truth = _body(seed, scan)
-    made, diseased, numbers = _diseased(person, canvas, truth, lesions, side)
+    made, diseased, numbers = _diseased(person, canvas, truth, _Wanted.of(lesions, side, hosts))
     twin = _scanned(truth, canvas, person, scan)
     study = _scanned(diseased, canvas, person, scan) if made else twin
     return Phantom(
@@ -75,7 +99,13 @@ def patient(seed: int, *, lesions: bool | int = True, scan: Scan = _SCAN, side: 
 
 
 def cohort(
-    n: int, seed: int, *, lesions: bool | int = True, scan: Scan = _SCAN, side: Side = Side.BOTH
+    n: int,
+    seed: int,
+    *,
+    lesions: bool | int = True,
+    scan: Scan = _SCAN,
+    side: Side = Side.BOTH,
+    hosts: Collection[Host] | None = None,
 ) -> tuple[Case, ...]:
     """``n`` different patients; the studies are made when they are loaded, again each time.
 
@@ -83,29 +113,29 @@ def cohort(
     ----------
     lesions
         How many each; True for 1 to 6, drawn; False for healthy patients.
-    scan, side
+    scan, side, hosts
         As for ``patient``.
     """
+    wanted = _Wanted.of(lesions, side, hosts)
     return tuple(
-        _case(int(np.random.SeedSequence([seed, number]).generate_state(1)[0]), lesions, scan, side)
-        for number in range(n)
+        _case(int(np.random.SeedSequence([seed, number]).generate_state(1)[0]), wanted, scan) for number in range(n)
     )
 
 
-def _case(seed: int, lesions: bool | int, scan: Scan, side: Side) -> Case:
-    load = partial(_study, seed, lesions, scan, side)
-    if not lesions:
+def _case(seed: int, wanted: _Wanted, scan: Scan) -> Case:
+    load = partial(_study, seed, wanted, scan)
+    if not wanted.lesions:
         person = scan.person(seed)
         grid = _reference(person, scan)
         return Case(load, _name(seed), Labels(np.zeros(grid.shape, np.uint16), grid), healthy=True)
     person, canvas, truth = _body(seed, scan)
-    made, _, numbers = _diseased(person, canvas, truth, lesions, side)
+    made, _, numbers = _diseased(person, canvas, truth, wanted)
     return Case(load, _name(seed), _on(_reference(person, scan), numbers, made), healthy=False)
 
 
-def _study(seed: int, lesions: bool | int, scan: Scan, side: Side) -> Study:
+def _study(seed: int, wanted: _Wanted, scan: Scan) -> Study:
     person, canvas, truth = _body(seed, scan)
-    _, diseased, _ = _diseased(person, canvas, truth, lesions, side)
+    _, diseased, _ = _diseased(person, canvas, truth, wanted)
     return _scanned(diseased, canvas, person, scan)
 
 
@@ -116,11 +146,11 @@ def _body(seed: int, scan: Scan) -> tuple[Person, Canvas, Truth]:
 
 
 def _diseased(
-    person: Person, canvas: Canvas, truth: Truth, lesions: bool | int, side: Side
+    person: Person, canvas: Canvas, truth: Truth, wanted: _Wanted
 ) -> tuple[tuple[Lesion, ...], Truth, Labels]:
     """Lesions as asked, the truth with them, and their numbers on the canvas' grid."""
-    count = None if lesions is True else int(lesions)
-    made = draw_lesions(canvas, person, count, Side(side)) if lesions else ()
+    count = None if wanted.lesions is True else int(wanted.lesions)
+    made = draw_lesions(canvas, person, count, wanted.side, wanted.hosts) if wanted.lesions else ()
     diseased, numbers = paint_lesions(truth, canvas, person, made)
     names = {lesion.id: f"{lesion.host.value} lesion" for lesion in made}
     return made, diseased, Labels(numbers, canvas.grid, names)

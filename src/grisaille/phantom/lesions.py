@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -93,15 +94,18 @@ class Lesion:
     is_ct_only: bool
 
 
-def draw_lesions(canvas: Canvas, person: Person, count: int | None, side: Side) -> tuple[Lesion, ...]:
+def draw_lesions(
+    canvas: Canvas, person: Person, count: int | None, side: Side, among: Collection[Host] = tuple(Host)
+) -> tuple[Lesion, ...]:
     """Lesions for a body: ``count`` of them, or 1 to 6 if None; fewer where there is no room.
 
+    They grow in the hosts of ``among``.
     Their places are drawn from the voxels of ``canvas``, so that another grid or station gives
     the same patient other lesions.
     """
     rng = person.rng(f"lesions {side.value}")
     wanted = int(rng.integers(1, LARGEST_COUNT + 1)) if count is None else count
-    seeds = {host: _seed_voxels(canvas, habit.seeds, side) for host, habit in _HABITS.items()}
+    seeds = {host: _seed_voxels(canvas, habit.seeds, side) for host, habit in _HABITS.items() if host in among}
     hosts = [host for host, places in seeds.items() if len(places) > 20]
     lesions: list[Lesion] = []
     for _ in range(wanted * _TRIES if hosts else 0):

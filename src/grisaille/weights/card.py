@@ -13,7 +13,7 @@ class CardKind(StrEnum):
     """What a weights file holds."""
 
     BACKBONE = "backbone"
-    """A network made by others, used as it is."""
+    """A network that methods use as it is, made by others or on synthetic pictures."""
 
     METHOD = "method"
     """A fitted method that grisaille wrote."""

@@ -83,6 +83,10 @@ class AnomalyClipConfig(Config):
         (), "Blocks, from 1, whose patches are compared with the prompts; none means the last", low=1, high=64,
         advanced=True,
     )  # fmt: skip
+    alone: int = knob(
+        0, "Of the last so many blocks patches look at each other by their values; 0 is 19 of 24, as published",
+        low=0, high=64, advanced=True,
+    )  # fmt: skip
     eight_bit: bool = knob(
         False, "Whole-number arithmetic on the CPU: faster, scores a little off", advanced=True, after_fit=True
     )

@@ -42,8 +42,9 @@ class Reader:
         taps = tuple(sorted(set(config.taps))) or (blocks,)
         if taps[-1] > blocks:
             raise ConfigError(f"taps is {list(taps)}, but {self.clip.name} has {blocks} blocks")
+        alone = min(config.alone, blocks) or round(blocks * _SECOND_WAY)
         is_crane = config.preset is Preset.CRANE
-        return Look(taps, round(blocks * _SECOND_WAY), Attention.ALL if is_crane else Attention.VALUES, is_crane)
+        return Look(taps, alone, Attention.ALL if is_crane else Attention.VALUES, is_crane)
 
     def text(self) -> Tensor:
         """(2, e) unit features of both prompts, on the CPU."""

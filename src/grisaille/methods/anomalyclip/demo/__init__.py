@@ -1,0 +1,1 @@
+"""The small CLIP that ships: taught on captioned slices of synthetic patients."""
