@@ -10,6 +10,7 @@ from grisaille.core.config import Config
 from grisaille.core.run import Run
 from grisaille.flows.load import find_weights
 from grisaille.methods import catalog
+from grisaille.methods.anomalyclip.config import AnomalyClipConfig
 from grisaille.methods.autopaint.config import AutoPaintConfig
 from grisaille.methods.base import Method
 from grisaille.methods.mvg.config import MvgConfig, Numerics, Preset
@@ -23,14 +24,26 @@ PATIENTS = 5
 
 @dataclass(frozen=True)
 class Small:
-    """Settings for small fits; ``promised_on`` of the ``PATIENTS`` are the promise measured on."""
+    """Settings for small fits; ``promised_on`` of the ``PATIENTS`` are the promise measured on.
+
+    ``sick`` others with masks are learned from besides, where masks are what a method learns from.
+    """
 
     method: str
     config: Config
     promised_on: int = PATIENTS
+    sick: int = 0
 
 
 CONFIGS: dict[str, Small] = {
+    "anomalyclip": Small(
+        "anomalyclip",
+        AnomalyClipConfig(
+            token_mm=16.0, step_mm=10.0, ct_windows=(-160.0, 240.0), alone=3, epochs=3, learning_rate=5e-3
+        ),
+        promised_on=1,
+        sick=5,
+    ),
     "autopaint": Small(
         "autopaint",
         AutoPaintConfig(spacing_mm=6.0, slab=32, width=8, cells_mm=(64.0,), rounds=1, steps=12, batch=2),
@@ -64,7 +77,8 @@ def fit_small(name: str) -> Fitted:
         small = CONFIGS[name]
         files = find_weights(small.method, small.config)
         unfitted = catalog.method_class(small.method).create(small.config, files)
-        _fitted[name] = Fitted(unfitted.fit(small_cohort(PATIENTS, 11), RUN), files, small.promised_on)
+        cases = (*small_cohort(small.sick, 29, lesions=3), *small_cohort(PATIENTS, 11))
+        _fitted[name] = Fitted(unfitted.fit(cases, RUN), files, small.promised_on)
     return _fitted[name]
 
 
