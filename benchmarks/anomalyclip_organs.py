@@ -1,6 +1,6 @@
 """Which organ AnomalyCLIP calls sick: a phantom with one lesion, and a real CT with one painted into it.
 
-    xvfb-run -a python benchmarks/anomalyclip_organs.py [--model anomalyclip/demo] [--out FOLDER]
+    xvfb-run -a python benchmarks/anomalyclip_organs.py --model FILE [--out FOLDER]
 
 Printed: the place of the lesion's organ in the table, how far the top of that organ lies from the lesion, beside the
 width of a token, and how many voxels outside the body score above the 99th percentile of the body, on the real CTs too.
@@ -45,7 +45,7 @@ ORGAN, RADIUS_MM, LESION_HU = "liver", 18.0, -20.0
 def main() -> None:
     """Print, keep, and take the picture."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="anomalyclip/demo")
+    parser.add_argument("--model", required=True, help="a model of AnomalyCLIP: a file, or the name of one")
     parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()))
     given = parser.parse_args()
     method = load_method(given.model)
