@@ -64,7 +64,7 @@ def test_a_setting_that_the_fit_rests_on_cannot(saved):
 def test_a_name_means_the_model_shipped_with_it(saved, monkeypatch):
     card = Card("intensity/phantom", "1", CardKind.METHOD, "x", "", "CC0", "here", "tests")
     monkeypatch.setattr(load, "cards", lambda: {card.name: card})
-    monkeypatch.setattr(load, "find", lambda name, path=None: WeightsFile(name, saved, "0", card))
+    monkeypatch.setattr(load, "find", lambda name, **_: WeightsFile(name, saved, "0", card))
     assert load.model_file("intensity") == load.model_file("intensity/phantom") == saved
     assert load.load_method("intensity").mean == 2.5
     assert load.method_name("intensity/other") == "intensity"

@@ -17,6 +17,7 @@ from grisaille.methods.anomalyclip.config import AnomalyClipConfig
 from grisaille.methods.anomalyclip.learning import learn
 from grisaille.methods.anomalyclip.token_cache import Marked, MarkedTokens, TokenCache
 from grisaille.methods.anomalyclip.vision import Attention, Look, see
+from grisaille.nn.threads import threads
 from methods.anomalyclip.small_clip import small_clip
 
 RUN = Run(device="cpu", threads=1)
@@ -73,7 +74,7 @@ def anew(pictures: Iterable[Painted]) -> list[MarkedTokens]:
     for one in pictures:
         for number in range(len(one)):
             image = torch.from_numpy(one.images(np.array([number])))
-            with torch.inference_mode():
+            with torch.inference_mode(), threads(RUN):  # another number of threads sums in another order
                 seen = see(small_clip(), small_clip().standardised(image), LOOK)
             parts = (part.half().numpy() for part in (seen.image[0], seen.patches[:, 0]))
             found.append(MarkedTokens(*parts, one.masks[number]))
