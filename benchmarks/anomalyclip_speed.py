@@ -8,7 +8,7 @@ eight bits, and the plain one of tests/oracles/plain_anomalyclip.py, which does 
 out, both ways in every block, nothing pruned, 77 tokens of text. CPU-seconds of one thread, least of --rounds.
 
 --volume also scores a synthetic CT of 300 slices with tokens as wide as 336 pixels over 400 mm make them, and tells
-which share of slices and tokens the crop to the body spared. That takes some twenty minutes.
+which share of slices and tokens the crop to the body spared.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from grisaille.core.volume import Modality, Unit, Volume
 from grisaille.methods.anomalyclip.clip import Clip, create_clip
 from grisaille.methods.anomalyclip.config import ARCHITECTURES, AnomalyClipConfig, ClipName
 from grisaille.methods.anomalyclip.method import AnomalyCLIP
-from grisaille.methods.anomalyclip.pictures import sheets
+from grisaille.methods.anomalyclip.pictures import bodies, sheets
 from grisaille.methods.anomalyclip.prompts import START, Prompts
 from grisaille.methods.anomalyclip.state import State
 from grisaille.methods.anomalyclip.text import Learned, text_features
@@ -103,7 +103,7 @@ def _slice(clip: Clip, prompts: Prompts, rounds: int) -> list[dict[str, Any]]:
 
     wanted, took = _timed(published, rounds)
     rows: list[dict[str, Any]] = [{"pass": "plain, as published", "CPU-s a slice": took, "of the plain": 1.0}]
-    for title, which in (("grisaille", clip), ("grisaille, eight bits", clip.in_eight_bits())):
+    for title, which in (("grisaille", clip), ("grisaille, eight bits", clip.in_eight_bits)):
         found, seconds = _timed(lambda which=which: ours(which), rounds)
         apart = [float((one - other).abs().max()) for one, other in zip(found, wanted, strict=True)]
         names = ("class feature", "patches", "score", "map")
@@ -146,7 +146,7 @@ def _volume(clip: Clip, prompts: Prompts) -> dict[str, Any]:
         backbone=NAME, token_mm=FIELD_MM / 24, step_mm=SLICE_MM, ct_windows=(-160.0, 240.0), batch=1
     )
     method = AnomalyCLIP(clip, State(config, prompts, clip.fingerprint))
-    (sheet,) = sheets(Study.of(ct), config, clip.patch)
+    (sheet,) = sheets(Study.of(ct), bodies(Study.of(ct)), config, clip.patch)
     started, cpu = time.monotonic(), time.process_time()
     anomaly = method.score(Study.of(ct), Run(device="cpu", threads=1))
     _, rows, columns = sheet.shape

@@ -213,7 +213,7 @@ def test_fusion_takes_windows_of_a_modality_together_first() -> None:
 def test_a_modality_without_a_window_is_refused() -> None:
     other = replace(small_phantom(5).study.ct, modality=Modality.MR)
     with pytest.raises(UnsuitableVolume, match="CT and PET"):
-        sheets(Study.of(other), COARSE, 16)
+        sheets(Study.of(other), {}, COARSE, 16)
 
 
 def test_eight_bits_are_near_and_kept_apart(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from grisaille.core.errors import DamagedWeights, WeightsMismatch
@@ -67,8 +68,9 @@ class Clip:
         """The network on ``device``."""
         return self._copies.on(device)
 
+    @cached_property
     def in_eight_bits(self) -> Self:
-        """A copy whose image encoder multiplies whole numbers: some three times faster on a CPU, and a little off.
+        """A copy, made once, whose image encoder multiplies whole numbers: faster on a CPU, and a little off.
 
         Weights are rounded once, values at each layer; texts stay as they are. For the CPU only.
 

@@ -84,8 +84,11 @@ class FeatureStore:
         """Remove the oldest sheets until the rest is small enough."""
         if self.folder is None or not self.folder.is_dir():
             return
-        sheets = sorted((one for one in self.folder.iterdir() if one.is_dir()), key=lambda one: one.stat().st_mtime)
-        sizes = [sum(file.stat().st_size for file in one.iterdir()) for one in sheets]
+        try:
+            sheets = sorted((one for one in self.folder.iterdir() if one.is_dir()), key=lambda one: one.stat().st_mtime)
+            sizes = [sum(file.stat().st_size for file in one.iterdir()) for one in sheets]
+        except OSError:  # another run tidies too, or somebody empties the folder
+            return
         for number, sheet in enumerate(sheets[:-1]):
             if sum(sizes[number:]) <= LARGEST_BYTES:
                 break

@@ -14,7 +14,7 @@ from grisaille.core.study import Case
 from grisaille.imaging.resample import resample_array
 from grisaille.imaging.slices import SliceStack
 from grisaille.methods.anomalyclip.config import AnomalyClipConfig
-from grisaille.methods.anomalyclip.pictures import Sheet, sheets
+from grisaille.methods.anomalyclip.pictures import Sheet, bodies, sheets
 from grisaille.methods.anomalyclip.token_cache import Marked
 
 Masks = npt.NDArray[np.bool_]
@@ -45,7 +45,7 @@ def marked_slices(cases: Iterable[Case], config: AnomalyClipConfig, patch: int) 
     """
     for case in cases:
         study = case.load()
-        for sheet in sheets(study, config, patch):
+        for sheet in sheets(study, bodies(study), config, patch):
             yield _marked(case, sheet)
 
 

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from grisaille.core.anomaly import BODY, AnomalyMap, SliceScores
 from grisaille.core.calibration import Calibration, CalibrationSource, Per
@@ -22,13 +23,12 @@ from grisaille.core.result import WeightsUsed
 from grisaille.core.run import Run
 from grisaille.core.study import Case, Study
 from grisaille.core.volume import Volume
-from grisaille.imaging.body import body_mask
 from grisaille.imaging.resample import resample_array
 from grisaille.imaging.slice_scores import slice_scores
 from grisaille.methods.anomalyclip.config import AnomalyClipConfig
 from grisaille.methods.anomalyclip.fusing import SheetMap, fused
 from grisaille.methods.anomalyclip.marked import marked_slices
-from grisaille.methods.anomalyclip.pictures import KEYS, sheets
+from grisaille.methods.anomalyclip.pictures import KEYS, bodies, sheets
 from grisaille.methods.anomalyclip.prompts import Prompts
 from grisaille.methods.anomalyclip.reader import Reader
 from grisaille.methods.anomalyclip.state import State
@@ -39,6 +39,8 @@ from grisaille.weights.store import WeightsFile
 
 if TYPE_CHECKING:
     from grisaille.methods.anomalyclip.clip import Clip
+
+Mask = npt.NDArray[np.bool_]
 
 STRIDES = (4, 2, 1)
 """Every 4th slice first, then those between, then all."""
@@ -159,11 +161,12 @@ class AnomalyCLIP:
         counts: dict[str, list[ScanCount]] = {}
         for case in cases:
             study = case.load()
-            maps = self.reader.maps(sheets(study, self.config, self.clip.patch), run)
+            there = bodies(study)
+            maps = self.reader.maps(sheets(study, there, self.config, self.clip.patch), run)
             for part in subsets([key for key in study.volumes if key in KEYS]):
                 one = Study({key: study.volumes[key] for key in part}, study.patient)
                 grid = counting_grid(one.reference)
-                body = resample_array(body_mask(one.main), one.reference, grid, nearest=True)
+                body = resample_array(there[one.main.modality.key], one.reference, grid, nearest=True)
                 scores = fused([other for other in maps if other.key in part], body, grid, self.config.fusion)
                 count = count_scan(scores, body, grid, self.config.smallest_ml, case.patient, CUTS)
                 counts.setdefault("+".join(part), []).append(count)
@@ -185,16 +188,18 @@ class AnomalyCLIP:
         UnsuitableVolume
             If the study has neither CT nor PET, or no body.
         """
-        seen = sheets(study, self.config, self.clip.patch)
+        there = bodies(study)
+        seen = sheets(study, there, self.config, self.clip.patch)
         self._tell(run)
-        return self._anomaly(study, self.reader.maps(seen, run), run)
+        return self._anomaly(study, there, self.reader.maps(seen, run), run)
 
     def refine(self, study: Study, run: Run) -> Iterator[AnomalyMap]:
         """Ever finer maps, the last one as ``score`` gives it."""
-        seen = sheets(study, self.config, self.clip.patch)
+        there = bodies(study)
+        seen = sheets(study, there, self.config, self.clip.patch)
         self._tell(run)
         for stride, maps in self.reader.refined(seen, run, STRIDES):
-            anomaly = self._anomaly(study, maps, run)
+            anomaly = self._anomaly(study, there, maps, run)
             yield replace(anomaly, incomplete="" if stride == 1 else f"every {_ordinal(stride)} slice only")
 
     def label(self, anomaly: AnomalyMap, false_positives: float, per: Per) -> Labels:
@@ -232,9 +237,9 @@ class AnomalyCLIP:
         """The backbone with these prompts and settings."""
         return Reader(self.clip, self.config, self.known.prompts)
 
-    def _anomaly(self, study: Study, maps: Sequence[SheetMap], run: Run) -> AnomalyMap:
+    def _anomaly(self, study: Study, there: Mapping[str, Mask], maps: Sequence[SheetMap], run: Run) -> AnomalyMap:
         grid, config = study.reference, self.config
-        scores = fused(maps, body_mask(study.main), grid, config.fusion)
+        scores = fused(maps, there[study.main.modality.key], grid, config.fusion)
         axis = config.planes[0]
         key = "+".join(sorted({one.key for one in maps}))
         return AnomalyMap(

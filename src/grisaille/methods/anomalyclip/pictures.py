@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -14,6 +14,7 @@ from grisaille.core.grid import Axis, Grid
 from grisaille.core.study import Study
 from grisaille.core.volume import Modality, Volume
 from grisaille.imaging.body import body_mask
+from grisaille.imaging.intensity import windowed
 from grisaille.imaging.slices import Canvas, SliceStack, letterboxed
 from grisaille.methods.anomalyclip.config import AnomalyClipConfig
 
@@ -86,8 +87,8 @@ class Sheet:
     def picture(self, number: int, tile: Tile) -> npt.NDArray[np.float32]:
         """(1, y, x) grey, 0 to 1, of the tokens of a tile."""
         rows, columns = (slice(part.start * self.patch, part.stop * self.patch) for part in tile)
-        part = replace(self.stack, values=self.stack.values[number : number + 1, rows, columns])
-        return np.ascontiguousarray(part.images(np.array([0]))[0, :1])
+        ((low, high),) = self.stack.windows
+        return windowed(self.stack.values[number, rows, columns], low, high)[None]
 
     def fine_grid(self, parts: int) -> Grid:
         """The places of each slice's tokens, cut into ``parts`` along rows and columns."""
@@ -108,13 +109,20 @@ def spans(count: int, tile: int) -> list[slice]:
     return [slice(int(start), int(start) + tile) for start in starts]
 
 
-def sheets(study: Study, config: AnomalyClipConfig, patch: int) -> tuple[Sheet, ...]:
-    """Every volume that has a window, in each plane and window.
+def bodies(study: Study) -> Mapping[str, npt.NDArray[np.bool_]]:
+    """(z, y, x) by key: where the patient is in each volume that may have a window."""
+    return {key: body_mask(volume) for key, volume in study.volumes.items() if key in KEYS}
+
+
+def sheets(
+    study: Study, there: Mapping[str, npt.NDArray[np.bool_]], config: AnomalyClipConfig, patch: int
+) -> tuple[Sheet, ...]:
+    """Every volume that has a window, in each plane and window; ``there`` are its ``bodies``.
 
     Raises
     ------
     UnsuitableVolume
-        If no volume has one, or one shows no body.
+        If no volume has one, or one shows too little of a body.
     """
     known = [volume for key, volume in study.volumes.items() if key in KEYS and config.windows(volume.modality)]
     if not known:
@@ -123,9 +131,8 @@ def sheets(study: Study, config: AnomalyClipConfig, patch: int) -> tuple[Sheet, 
         )
     made: list[Sheet] = []
     for volume in known:
-        body = body_mask(volume)
         for axis in config.planes:
-            made += _in_windows(volume, body, axis, config, patch)
+            made += _in_windows(volume, there[volume.modality.key], axis, config, patch)
     return tuple(made)
 
 

@@ -60,7 +60,7 @@ class Reader:
         """The backbone with these prompts, which keeps what it sees where ``run`` says."""
         clip, arithmetic = self.clip, run.precision.value
         if self.config.eight_bit:
-            run, clip, arithmetic = _on_cpu(run), clip.in_eight_bits(), "int8"
+            run, clip, arithmetic = _on_cpu(run), clip.in_eight_bits, "int8"
         folder = None if run.cache is None else run.cache / "clip"
         store = FeatureStore(folder, self.clip.fingerprint, self.look, arithmetic)
         return Encoder(clip, self.look, self.text(), store, run, self.config.batch)

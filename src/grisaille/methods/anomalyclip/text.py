@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from grisaille.methods.anomalyclip.clip import Clip
 from grisaille.methods.anomalyclip.prompts import Prompts
@@ -44,21 +45,30 @@ def text_features(clip: Clip, learned: Learned, words: tuple[str, str]) -> Tenso
     as published. The encoder is causal, so tokens after the last end are left out.
     """
     import torch
-    from torch.nn.functional import normalize
 
     network = clip.on(learned.context.device)
     count = learned.context.shape[1]
     ids = clip.tokens([f"{'X ' * count}{one}" for one in words]).to(learned.context.device)
-    ends = ids.argmax(dim=-1)
-    length = int(ends.max()) + 1
-    values = network.token_embedding(ids[:, :length])
+    values = network.token_embedding(ids)
     values = torch.cat([values[:, :1], learned.context, values[:, 1 + count :]], dim=1)
-    values = values + network.positional_embedding[:length]
+    return encoded(network, values, ids.argmax(dim=-1), learned.deep)
+
+
+def encoded(network: Any, values: Tensor, ends: Tensor, deep: Sequence[Tensor] | Tensor = ()) -> Tensor:
+    """(n, e) unit features of (n, length, width) token embeddings whose texts end at (n,) ``ends``.
+
+    ``deep`` are (t, width) each, in place of the tokens after the first before block 1, 2, ...
+    """
+    import torch
+    from torch.nn.functional import normalize
+
+    length = int(ends.max()) + 1
+    values = values[:, :length] + network.positional_embedding[:length]
     mask = network.attn_mask[:length, :length]
     for number, block in enumerate(network.transformer.resblocks):
-        if 0 < number <= len(learned.deep):
-            deep = learned.deep[number - 1].half().to(values.dtype).expand(2, -1, -1)
-            values = torch.cat([values[:, :1], deep, values[:, 1 + deep.shape[1] :]], dim=1)
+        if 0 < number <= len(deep):
+            new = deep[number - 1].half().to(values.dtype).expand(len(values), -1, -1)
+            values = torch.cat([values[:, :1], new, values[:, 1 + new.shape[1] :]], dim=1)
         values = block(values, attn_mask=mask)
-    values = network.ln_final(values)[torch.arange(2, device=ends.device), ends]
+    values = network.ln_final(values)[torch.arange(len(ends), device=ends.device), ends]
     return normalize(values @ network.text_projection, dim=-1)

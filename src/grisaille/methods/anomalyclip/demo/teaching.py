@@ -18,6 +18,7 @@ from grisaille.methods.anomalyclip.demo.captions import (
     of_tissue,
 )
 from grisaille.methods.anomalyclip.demo.crops import Crops
+from grisaille.methods.anomalyclip.text import encoded
 from grisaille.methods.anomalyclip.vision import Look, see
 
 if TYPE_CHECKING:
@@ -44,17 +45,12 @@ class Reader:
     def features(self, texts: tuple[str, ...], prefix: int) -> Tensor:
         """(n, e) unit features of texts after so many placeholders."""
         import torch
-        from torch.nn.functional import normalize
 
         network: Any = self.clip.network
         ids = torch.stack([self._read(f"{PLACEHOLDER} " * prefix + text) for text in texts])
         ends = ids.argmax(dim=-1)
         length = int(ends.max()) + 1  # the encoder is causal
-        values = network.token_embedding(ids[:, :length]) + network.positional_embedding[:length]
-        for block in network.transformer.resblocks:
-            values = block(values, attn_mask=network.attn_mask[:length, :length])
-        values = network.ln_final(values)[torch.arange(len(ids)), ends]
-        return normalize(values @ network.text_projection, dim=-1)
+        return encoded(network, network.token_embedding(ids[:, :length]), ends)
 
     def _read(self, text: str) -> Tensor:
         if text not in self._ids:
