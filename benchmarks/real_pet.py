@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--false-positives", type=float, default=1.0)
     parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()))
     given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
     study = gr.read_study(given.patient / "wholebody_pet_dicom")
     tumour = region(given.patient / "wholebody_rtstruct.dcm", "GTV_Mass", study.reference)
     settings = {} if given.adapt_steps is None else {"adapt_steps": given.adapt_steps}
