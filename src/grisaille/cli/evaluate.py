@@ -5,23 +5,32 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grisaille.cli import options
 from grisaille.cli.console import Console
 from grisaille.core.config import knobs
-from grisaille.core.errors import GrisailleError
+from grisaille.core.errors import ConfigError, GrisailleError
+from grisaille.core.picture_report import PictureReport
 from grisaille.core.report import Report
+from grisaille.core.run import Run
+
+if TYPE_CHECKING:
+    from grisaille.flows.evaluation.plan import Plan
 
 _TAKEN = {"folds"}
 """Settings of methods whose flag means the evaluation's own here; they keep their default."""
 
-LAYOUTS = ("autopet", "hecktor", "msd", "folder", "synthetic")
+LAYOUTS = ("autopet", "hecktor", "msd", "folder", "synthetic", "pictures")
 
 
 def add_evaluate(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Flags of ``grisaille evaluate``, the settings of the method named among ``arguments`` included."""
     parser.add_argument(
-        "method", metavar="METHOD", help="mvg or autopaint: trained in each part; mvg/phantom or a file: taken as it is"
+        "method",
+        metavar="METHOD",
+        help="mvg or autopaint: trained in each part; mvg/phantom or a file: taken as it is; on pictures: "
+        "anomalyclip/mvtec or a file of its prompts",
     )
     parser.add_argument("--data", type=Path, metavar="DIR", help="the data set; none for synthetic")
     parser.add_argument("--layout", required=True, choices=LAYOUTS, help="how the data set lies on the disk")
@@ -58,6 +67,7 @@ def _add_settings(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> 
 def _evaluate(given: argparse.Namespace, console: Console) -> int:
     from grisaille.flows.evaluate import evaluate
     from grisaille.flows.evaluation.plan import Plan
+    from grisaille.flows.layouts.exam import Layout
 
     plan = Plan(
         healthy=given.healthy,
@@ -71,10 +81,32 @@ def _evaluate(given: argparse.Namespace, console: Console) -> int:
         overwrite=given.overwrite,
     )
     run = console.listen(options.run_of(given))
+    if given.layout == Layout.PICTURES:
+        return _evaluate_pictures(given, plan, run)
     report = evaluate(given.method, given.data, layout=given.layout, out=given.out, plan=plan, run=run)
     print(_as_text(report))
     print(f"written to {given.out / 'report.html'}")
     return 1 if any(one.error for one in report.scans) else 0
+
+
+def _evaluate_pictures(given: argparse.Namespace, plan: Plan, run: Run) -> int:
+    from grisaille.flows.evaluate_pictures import evaluate_pictures
+
+    if given.data is None:
+        raise ConfigError("layout pictures needs the folder of its data; give it as --data")
+    report = evaluate_pictures(given.method, given.data, out=given.out, plan=plan, run=run)
+    print(_figures_as_text(report))
+    print(f"written to {given.out / 'report.html'}")
+    return 1 if any(one.error for one in report.pictures) else 0
+
+
+def _figures_as_text(report: PictureReport) -> str:
+    lines = ["measure       value  healthy  abnormal  published"]
+    for one in report.figures:
+        cells = [_cell(one.value, 6), str(one.healthy).rjust(7), str(one.abnormal).rjust(8), _cell(one.published, 9)]
+        lines.append("  ".join([one.measure.value.ljust(11), *cells]))
+    lines += [f"not as published: {sentence}" for sentence in report.departures]
+    return "\n".join(lines)
 
 
 def _as_text(report: Report) -> str:

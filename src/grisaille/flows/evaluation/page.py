@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -32,8 +32,18 @@ class _Shown:
 
 def as_markdown(report: Report) -> str:
     """The tables; pictures are in the HTML alone."""
-    lines = [f"# {report.method} on {report.layout}", "", f"*{RESEARCH_USE}*", ""]
-    for block in blocks(report):
+    return markdown(_title(report), blocks(report))
+
+
+def as_html(report: Report, pictures: Mapping[str, Path]) -> str:
+    """One file that needs no other; ``pictures`` are PNG files by the pseudonym of a scan."""
+    return html(_title(report), blocks(report), tuple(_figures(report, pictures)))
+
+
+def markdown(title: str, parts: Iterable[Block]) -> str:
+    """The parts of a page; those that stand for pictures are left out."""
+    lines = [f"# {title}", "", f"*{RESEARCH_USE}*", ""]
+    for block in parts:
         if block.has_pictures:
             continue
         lines += [f"## {block.title}", "", *(line for text in block.texts for line in (text, ""))]
@@ -44,19 +54,23 @@ def as_markdown(report: Report) -> str:
     return "\n".join(lines)
 
 
-def as_html(report: Report, pictures: Mapping[str, Path]) -> str:
-    """One file that needs no other; ``pictures`` are PNG files by the pseudonym of a scan."""
-    title = escape(f"{report.method} on {report.layout}")
-    parts = [f"<h1>{title}</h1>", f'<p class="notice">{escape(RESEARCH_USE)}</p>']
-    for block in blocks(report):
-        parts += _html_block(block)
+def html(title: str, parts: Iterable[Block], figures: Sequence[str] = ()) -> str:
+    """One file that needs no other, with ``figures``, HTML already, where pictures belong."""
+    title = escape(title)
+    lines = [f"<h1>{title}</h1>", f'<p class="notice">{escape(RESEARCH_USE)}</p>']
+    for block in parts:
+        lines += _html_block(block)
         if block.has_pictures:
-            parts += _figures(report, pictures)
+            lines += figures
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
-    body = "\n".join(parts)
+    body = "\n".join(lines)
     return (
         f'<!doctype html>\n<html lang="en"><head>{head}<style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n'
     )
+
+
+def _title(report: Report) -> str:
+    return f"{report.method} on {report.layout}"
 
 
 def _html_block(block: Block) -> Iterator[str]:

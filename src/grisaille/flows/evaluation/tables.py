@@ -199,15 +199,16 @@ def _costs(report: Report) -> Block:
 def _rests_on(report: Report) -> Iterator[str]:
     parts = f"{report.folds} part{'s' * (report.folds > 1)}"
     yield f"grisaille {report.grisaille}, seed {report.seed}, {parts}, {report.device}."
-    yield "Versions: " + _listed(report.versions.items()) + "."
-    yield "Weights (sha256): " + (_listed((one.name, one.sha256) for one in report.weights) or "none") + "."
+    yield "Versions: " + listed(report.versions.items()) + "."
+    yield "Weights (sha256): " + (listed((one.name, one.sha256) for one in report.weights) or "none") + "."
     yield "Models (sha256 of all they rest on): " + ", ".join(report.models) + "."
-    yield "Settings: " + _listed(report.config.items()) + "."
+    yield "Settings: " + listed(report.config.items()) + "."
     if report.files:
         yield f"Data: {len(report.files)} files; sha256 of each in report.json."
     if report.recipes:
         yield f"Data: {len(report.recipes)} synthetic scans; how each is made in report.json."
 
 
-def _listed(pairs: Iterable[tuple[str, object]]) -> str:
+def listed(pairs: Iterable[tuple[str, object]]) -> str:
+    """Names and values in a row."""
     return ", ".join(f"{name} {value}" for name, value in pairs)

@@ -20,6 +20,8 @@ class Layout(StrEnum):
     MSD = "msd"
     FOLDER = "folder"
     SYNTHETIC = "synthetic"
+    PICTURES = "pictures"
+    """Plain pictures in place of studies: they have a flow and a report of their own."""
 
 
 @dataclass(frozen=True, eq=False)

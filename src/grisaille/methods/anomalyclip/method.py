@@ -31,6 +31,7 @@ from grisaille.methods.anomalyclip.marked import marked_slices
 from grisaille.methods.anomalyclip.pictures import KEYS, bodies, sheets
 from grisaille.methods.anomalyclip.prompts import Prompts
 from grisaille.methods.anomalyclip.reader import Reader
+from grisaille.methods.anomalyclip.square import SquareReader
 from grisaille.methods.anomalyclip.state import State
 from grisaille.methods.scan_count import ScanCount, calibration_of, count_scan, counting_grid, subsets
 from grisaille.methods.thresholding import labelled
@@ -236,6 +237,11 @@ class AnomalyCLIP:
     def reader(self) -> Reader:
         """The backbone with these prompts and settings."""
         return Reader(self.clip, self.config, self.known.prompts)
+
+    @property
+    def picture_reader(self) -> SquareReader:
+        """The same for whole pictures, as published."""
+        return SquareReader(self.reader)
 
     def _anomaly(self, study: Study, there: Mapping[str, Mask], maps: Sequence[SheetMap], run: Run) -> AnomalyMap:
         grid, config = study.reference, self.config

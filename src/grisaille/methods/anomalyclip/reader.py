@@ -58,12 +58,15 @@ class Reader:
 
     def encoder(self, run: Run) -> Encoder:
         """The backbone with these prompts, which keeps what it sees where ``run`` says."""
-        clip, arithmetic = self.clip, run.precision.value
-        if self.config.eight_bit:
-            run, clip, arithmetic = _on_cpu(run), clip.in_eight_bits, "int8"
+        clip, run = self.sight(run)
+        arithmetic = "int8" if self.config.eight_bit else run.precision.value
         folder = None if run.cache is None else run.cache / "clip"
         store = FeatureStore(folder, self.clip.fingerprint, self.look, arithmetic)
         return Encoder(clip, self.look, self.text(), store, run, self.config.batch)
+
+    def sight(self, run: Run) -> tuple[Clip, Run]:
+        """The backbone in the arithmetic asked for, and the run on a device that has it."""
+        return (self.clip.in_eight_bits, _on_cpu(run)) if self.config.eight_bit else (self.clip, run)
 
     def maps(self, seen: Sequence[Sheet], run: Run) -> list[SheetMap]:
         """The whole map of each sheet."""
