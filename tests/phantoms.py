@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache, partial
 
 from grisaille.core.study import Case, Study
 from grisaille.phantom import Phantom, Scan, Side, Station, cohort, patient
@@ -26,10 +28,19 @@ def small_study(seed: int = 0) -> Study:
 @cache
 def small_case(seed: int = 0, healthy: bool = True) -> Case:
     """One coarse chest as a case."""
-    return cohort(1, seed, lesions=False if healthy else 2, scan=SMALL)[0]
+    return _made_once(cohort(1, seed, lesions=False if healthy else 2, scan=SMALL))[0]
 
 
 @cache
 def small_cohort(n: int = 4, seed: int = 0, lesions: int = 0) -> tuple[Case, ...]:
     """Coarse chests of different patients, healthy unless ``lesions`` are asked."""
-    return cohort(n, seed, lesions=lesions, scan=SMALL)
+    return _made_once(cohort(n, seed, lesions=lesions, scan=SMALL))
+
+
+def _made_once(cases: tuple[Case, ...]) -> tuple[Case, ...]:
+    return tuple(replace(case, load=partial(_loaded, case.load)) for case in cases)
+
+
+@cache
+def _loaded(load: Callable[[], Study]) -> Study:
+    return load()

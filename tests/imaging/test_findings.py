@@ -101,6 +101,14 @@ def test_as_many_components_as_there_can_be_are_counted(shape, connectivity, cou
     assert components(mask, connectivity).max() == count
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_part_of_a_larger_array_has_the_components_that_it_has_alone(axis):
+    whole = np.zeros((7, 8, 9), dtype=bool)
+    column = np.moveaxis(whole, axis, 0)[:6, 3:4, 2:3]
+    column[[0, 1, 4]] = True
+    assert components(np.moveaxis(column, 0, axis)).ravel().tolist() == [1, 1, 0, 0, 2, 0]
+
+
 @given(
     voxels=hnp.arrays(np.uint16, st.tuples(*[st.integers(1, 5)] * 3), elements=st.integers(0, 2)),
     connectivity=st.sampled_from((6, 18, 26)),

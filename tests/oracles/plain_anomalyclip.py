@@ -83,11 +83,18 @@ def score(feature: Tensor, prompts: Tensor) -> float:
 
 def anomaly_map(patches: Mapping[int, Tensor], prompts: Tensor, side: int, sigma: float) -> npt.NDArray[np.float32]:
     """(side, side) the smoothed sum over the taps."""
+    return smoothed([(one[1:] @ prompts.T / 0.07).softmax(-1) for one in patches.values()], side, sigma)
+
+
+def smoothed(chances: Sequence[Tensor], side: int, sigma: float) -> npt.NDArray[np.float32]:
+    """(side, side) of the chances (tokens, 2) of both prompts, a tap each: enlarged, summed, then blurred.
+
+    The two prompts lie beside each other in memory when they are enlarged, as in the published code.
+    """
     total = 0
-    for one in patches.values():
-        both = (one[1:] @ prompts.T / 0.07).softmax(-1)
+    for both in chances:
         tokens = round(len(both) ** 0.5)
-        both = both.T.reshape(1, 2, tokens, tokens)
+        both = both.reshape(1, tokens, tokens, 2).permute(0, 3, 1, 2)
         normal, abnormal = interpolate(both, size=(side, side), mode="bilinear", align_corners=False)[0]
         total = total + (abnormal + 1 - normal) / 2
     return gaussian_filter(total.numpy(), sigma)

@@ -48,9 +48,9 @@ def components(mask: npt.NDArray[np.generic], connectivity: int = 26) -> npt.NDA
         raise ConfigError(f"connectivity is {connectivity}, expected one of 6, 18, 26")
     import cc3d
 
-    # cc3d 4.1 refuses the read-only arrays of our types, and of a bool mask it expects too few
-    # components to hold those of a checkerboard or of a single row.
-    numbers = np.require(mask.view(np.uint8) if mask.dtype == bool else mask, requirements="W")
+    # cc3d 4.1 refuses the read-only arrays of our types, misreads a column that is cut out of a larger array, and
+    # of a bool mask it expects too few components to hold those of a checkerboard or of a single row.
+    numbers = np.require(mask.view(np.uint8) if mask.dtype == bool else mask, requirements=("C", "W"))
     numbered = cc3d.connected_components(numbers, connectivity=connectivity, out_dtype=np.uint32)
     return np.asarray(numbered, dtype=np.uint32)
 

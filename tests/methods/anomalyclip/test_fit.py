@@ -43,7 +43,7 @@ def test_masks_lie_on_the_slices_where_the_lesions_are() -> None:
 
 
 def test_a_fit_learns_prompts_and_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cases = (*small_cohort(3, 5, lesions=2), *small_cohort(3, 11))
+    cases = (*small_cohort(2, 5, lesions=2), *small_cohort(2, 11))
     notes: list[str] = []
     run = replace(RUN, on_note=notes.append)
     fitted = unfitted().fit_in(tmp_path, cases, run)

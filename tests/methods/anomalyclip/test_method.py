@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from grisaille.core.calibration import CalibrationSource, Per
 from grisaille.core.errors import Cancelled, UnsuitableVolume, WeightsMismatch
@@ -15,13 +16,15 @@ from grisaille.core.grid import Axis, Grid
 from grisaille.core.run import Run
 from grisaille.core.study import Study
 from grisaille.core.volume import Modality, Unit, Volume
+from grisaille.imaging.slices import SliceStack
 from grisaille.methods.anomalyclip import encoding
 from grisaille.methods.anomalyclip.config import AnomalyClipConfig, Fusion
-from grisaille.methods.anomalyclip.fusing import SheetMap, fused
+from grisaille.methods.anomalyclip.fusing import SheetMap, fused, sheet_map
 from grisaille.methods.anomalyclip.method import AnomalyCLIP
-from grisaille.methods.anomalyclip.pictures import sheets, spans
+from grisaille.methods.anomalyclip.pictures import Sheet, sheets, spans
 from grisaille.methods.anomalyclip.reader import Reader
 from grisaille.methods.anomalyclip.state import State
+from grisaille.methods.anomalyclip.tokens import smooth_maps
 from methods.anomalyclip.small_clip import small_clip, small_prompts
 from phantoms import small_cohort, small_phantom
 
@@ -197,6 +200,16 @@ def test_a_promise_holds_only_for_the_settings_it_was_measured_with() -> None:
     run = replace(RUN, on_note=notes.append)
     assert other.score(study, run).calibration.source is CalibrationSource.NONE
     assert any("does not hold" in note for note in notes)
+
+
+def test_slices_between_are_interpolated_and_those_beyond_are_as_the_nearest() -> None:
+    grid = Grid.from_spacing((6, 48, 32), 2.0)
+    stack = SliceStack(np.zeros(grid.shape, np.float32), np.ones(grid.shape, bool), grid, ((0.0, 1.0),))
+    tokens = np.random.default_rng(0).random((2, 3, 2)).astype(np.float32)
+    found = sheet_map(Sheet("ct", Axis.AXIAL, stack, 16, 37), tokens, np.array([1, 4]), 4.0).scores
+    first, last = smooth_maps(torch.from_numpy(tokens), (12, 8), 1.0).numpy()
+    wanted = [first, first, (2 * first + last) / 3, (first + 2 * last) / 3, last, last]
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
 
 
 def test_fusion_takes_windows_of_a_modality_together_first() -> None:

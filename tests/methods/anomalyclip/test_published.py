@@ -99,6 +99,16 @@ def test_a_picture_need_not_be_square() -> None:
     torch.testing.assert_close(wide, tall.transpose(0, 1))
 
 
+@pytest.mark.parametrize(("tokens", "side"), [(7, 98), (7, 101), (37, 518), (1, 16)])
+def test_one_matrix_is_the_published_enlargement_and_blur(tokens: int, side: int) -> None:
+    scores = torch.rand(2, tokens, tokens, generator=torch.Generator().manual_seed(side))
+    chances = torch.stack([1 - scores, scores], dim=-1).flatten(1, 2)
+    maps = smooth_maps(scores, (side, side), 4.0)
+    for map_, both in zip(maps.numpy(), chances, strict=True):
+        np.testing.assert_allclose(map_, plain.smoothed([both], side, 4.0), atol=2e-6)
+    np.testing.assert_allclose(maps.sum(dim=0).numpy(), plain.smoothed(list(chances), side, 4.0), atol=4e-6)
+
+
 def test_the_map_of_one_hot_token_lies_where_the_token_is() -> None:
     scores = torch.zeros(1, 5, 9)
     scores[0, 1, 6] = 1

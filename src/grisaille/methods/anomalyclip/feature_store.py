@@ -1,4 +1,8 @@
-"""What CLIP made of slices, kept on the disk by content: other prompts need no second look."""
+"""What CLIP made of slices, kept on the disk by content: other prompts need no second look.
+
+It is not ``token_cache``: it holds the tiles that scores are made of, without class tokens, wherever there is room for
+them, and forgets the oldest, while a learning may lose none of its slices before its last epoch.
+"""
 
 from __future__ import annotations
 

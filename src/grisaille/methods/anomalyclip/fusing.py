@@ -40,12 +40,13 @@ def sheet_map(sheet: Sheet, tokens: Floats, done: npt.NDArray[np.intp], sigma_px
     import torch
 
     slices, rows, columns = sheet.shape
-    fine = smooth_maps(torch.from_numpy(tokens), (rows * FINE, columns * FINE), sigma_px * FINE / sheet.patch).numpy()
     places = np.interp(np.arange(slices), done, np.arange(len(done)))
     below = places.astype(int)
     above = np.minimum(below + 1, len(done) - 1)
     share = (places - below).astype(np.float32)[:, None, None]
-    return SheetMap(sheet.key, fine[below] * (1 - share) + fine[above] * share, sheet.fine_grid(FINE))
+    between = torch.from_numpy(tokens[below] * (1 - share) + tokens[above] * share)  # tokens: far fewer than pixels
+    fine = smooth_maps(between, (rows * FINE, columns * FINE), sigma_px * FINE / sheet.patch)
+    return SheetMap(sheet.key, fine.numpy(), sheet.fine_grid(FINE))
 
 
 def fused(maps: Sequence[SheetMap], body: npt.NDArray[np.bool_], grid: Grid, fusion: Fusion) -> npt.NDArray[np.float32]:

@@ -1,4 +1,8 @@
-"""What CLIP makes of marked slices, kept on disk: it is frozen, so one look at each serves every epoch."""
+"""What CLIP makes of marked slices, kept on disk: it is frozen, so one look at each serves every epoch.
+
+It is not ``feature_store``: a learning takes whole slices with their class tokens, some of each study, in a folder of
+its own that it is gone on with from and whose size is its lessons', while scores are made of tiles in a bounded cache.
+"""
 
 from __future__ import annotations
 
