@@ -16,7 +16,6 @@ from grisaille.methods.anomalyclip.clip import load_clip
 from grisaille.methods.anomalyclip.config import ClipName
 from grisaille.methods.anomalyclip.demo import pictures
 from grisaille.methods.anomalyclip.demo.pictures import Pages, made
-from grisaille.methods.anomalyclip.demo.training import Plan
 from grisaille.phantom import Scan, Station
 
 pytestmark = pytest.mark.ai
@@ -30,9 +29,9 @@ def test_it_writes_a_clip_and_makes_slices_only_once(tmp_path: Path, monkeypatch
         return made(seed, number, Scan(Station.CHEST, ct_spacing_mm=8.0, pet_spacing_mm=10.0))
 
     monkeypatch.setattr(pictures, "made", coarse)
-    run, plan = Run(device="cpu", threads=1, seed=1), Plan(steps=2, tokens=300)
+    run = Run(device="cpu", threads=1, seed=1)
     for name in ("one", "two"):
-        losses = make_clip_demo(tmp_path / f"{name}.safetensors", 2, plan, work=tmp_path / "work", run=run)
+        losses = make_clip_demo(tmp_path / f"{name}.safetensors", 2, 2, work=tmp_path / "work", run=run)
         assert len(losses) == 2
     assert asked == [0, 1]
     assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "two.safetensors").read_bytes()

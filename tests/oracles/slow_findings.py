@@ -61,11 +61,11 @@ def axes(voxels, affine):
     return best
 
 
-def sphere_shares(affine, radius_mm, parts):
-    """Share inside a sphere at the origin of each voxel near it, by cutting voxels into parts**3 points."""
+def sphere_shares(affine, radius_mm, part_mm):
+    """Share inside a sphere at the origin of each voxel near it, by cutting voxels into parts no longer than that."""
     reach = 1 + max(math.ceil(radius_mm * np.linalg.norm(row)) for row in np.linalg.inv(np.array(affine)[:3, :3]))
-    cuts = [(i + 0.5) / parts - 0.5 for i in range(parts)]
-    sub = np.array(list(itertools.product(cuts, repeat=3)))
+    counts = [math.ceil(np.linalg.norm(column) / part_mm) for column in np.array(affine)[:3, :3].T]
+    sub = np.array(list(itertools.product(*([(i + 0.5) / parts - 0.5 for i in range(parts)] for parts in counts))))
     shares = {}
     for step in itertools.product(range(-reach, reach + 1), repeat=3):
         points = (sub + step) @ np.array(affine)[:3, :3].T

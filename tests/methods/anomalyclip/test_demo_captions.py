@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from grisaille.methods.anomalyclip.demo import captions
+from grisaille.methods.anomalyclip.demo import crops as crops_module
 from grisaille.methods.anomalyclip.demo.captions import DAMAGED, HOSTS, REGIONS, TISSUES, UNSURE, Region
 from grisaille.methods.anomalyclip.demo.crops import Crops, draw
-from grisaille.methods.anomalyclip.demo.pictures import PATCH, WINDOWS, Pages, made, majority, states
+from grisaille.methods.anomalyclip.demo.pictures import PATCH, Pages, made, majority, share_of_tokens, states
 from grisaille.phantom import Host, Scan, Station, Tissue
 from grisaille.phantom.tissues import NAMES
 
@@ -30,12 +31,13 @@ def test_a_token_is_damaged_from_a_third_of_lesion_on_and_healthy_only_without_a
     lesions = np.zeros((1, 4, 12), np.uint16)
     lesions[0, :2, :4] = 7  # half of the first token
     lesions[0, 0, 4] = 7  # a corner of the second
-    np.testing.assert_array_equal(states(lesions, lesions > 0), [[[1, UNSURE, 0]]])
+    share = share_of_tokens(lesions > 0)
+    np.testing.assert_allclose(share, [[[0.5, 1 / 16, 0]]])
+    np.testing.assert_array_equal(states(share, share), [[[1, UNSURE, 0]]])
 
 
 def test_a_lesion_that_is_not_seen_is_neither_damage_nor_health() -> None:
-    lesions = np.full((1, 4, 4), 3, np.uint16)
-    np.testing.assert_array_equal(states(lesions, np.zeros(lesions.shape, bool)), [[[UNSURE]]])
+    np.testing.assert_array_equal(states(np.ones((1, 1)), np.zeros((1, 1))), [[UNSURE]])
 
 
 def test_every_tissue_has_a_word_and_air_too() -> None:
@@ -54,17 +56,19 @@ def test_no_caption_names_a_lesion_in_an_organ_in_which_no_lesion_is_shown() -> 
 
 @pytest.mark.parametrize("healthy", captions.HEALTHY)
 @pytest.mark.parametrize("ending", captions.ENDINGS)
-def test_exactly_one_caption_of_a_kind_is_true_of_a_part(healthy: str, ending: str) -> None:
-    parts = captions.of_parts(healthy, ending)
+@pytest.mark.parametrize("modality", [0, 1])
+def test_exactly_one_caption_of_a_kind_is_true_of_a_part(healthy: str, ending: str, modality: int) -> None:
+    parts = captions.of_parts(healthy, ending, modality)
     assert len(set(parts.texts)) == len(parts.texts)
     assert set(parts.which[parts.which >= 0]) == set(range(len(parts.texts)))
-    assert parts.texts[parts.which[1, number("liver"), 0]] == f"{healthy}liver" + ending.format(modality="PET")
-    assert (parts.which[:, :, 1] >= 0).sum() == 2 * len(DAMAGED)
+    said = ending.format(modality=("CT", "PET")[modality])
+    assert parts.texts[parts.which[number("liver"), 0]] == f"{healthy}liver{said}"
+    assert (parts.which[:, 1] >= 0).sum() == len(DAMAGED)
 
 
 def test_a_slice_is_called_by_modality_region_and_state() -> None:
-    slices = captions.of_slices("healthy ")
-    assert slices.texts[slices.which[0, REGIONS.index(Region.CHEST), 1]] == "CT slice of the chest with lesion."
+    slices = captions.of_slices("healthy ", 0)
+    assert slices.texts[slices.which[REGIONS.index(Region.CHEST), 1]] == "CT slice of the chest with lesion."
     np.testing.assert_array_equal(captions.region_numbers(np.array([500.0, 1300.0, 1700.0])), [0, 3, 4])
 
 
@@ -79,35 +83,43 @@ def test_pages_show_what_they_say(library: list[Pages]) -> None:
         assert pages.ct.shape[1:] == (rows * PATCH, columns * PATCH) == pages.pet.shape[1:]
         tokens = pages.ct.reshape(len(pages.ct), rows, PATCH, columns, PATCH).mean(axis=(2, 4))
         assert tokens[pages.tissues == number("lung")].mean() < -600 < tokens[pages.tissues == number("fat")].mean()
-        assert (pages.damage == 1).any()
+        assert any((pages.damage(0, number) == 1).any() for number in range(len(pages.ct)))
         assert REGIONS.index(Region.CHEST) in pages.regions
         assert set(pages.regions) <= {REGIONS.index(one) for one in (Region.ABDOMEN, Region.CHEST, Region.HEAD)}
 
 
-def test_crops_are_parts_of_pages_with_their_labels_and_half_of_them_round_a_lesion(library: list[Pages]) -> None:
+def test_crops_are_parts_of_pages_with_their_labels_and_places_and_most_show_a_lesion(library: list[Pages]) -> None:
     rng = np.random.default_rng(0)
     drawn = [draw(library, 1500, rng) for _ in range(20)]
     assert len({crops.tissues.shape[1:] for crops in drawn}) > 2
+    assert {crops.modality for crops in drawn} == {0, 1}
     for crops in drawn:
         n, rows, columns = crops.tissues.shape
         assert crops.images.shape == (n, rows * PATCH, columns * PATCH)
         assert crops.damage.shape == (n, rows, columns)
         assert crops.images.min() >= 0
         assert crops.images.max() <= 1
+        for place in crops.places:
+            assert place.row + rows <= place.rows
+            assert place.column + columns <= place.columns
     damaged = np.concatenate([crops.states == 1 for crops in drawn])
-    assert 0.3 < damaged.mean() < 0.9
+    assert 0.5 < damaged.mean() < 0.95
+
+
+def test_a_crop_is_what_lies_at_its_place(library: list[Pages], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crops_module, "_PAINTED", 0.0)
+    pages = library[0]
+    crops = draw([pages], 1500, np.random.default_rng(1))
+    place, tissues = crops.places[0], crops.tissues[0]
+    rows, columns = tissues.shape
+    whole = np.zeros((len(pages.ct), place.rows, place.columns), np.uint8)
+    whole[:, : pages.tissues.shape[1], : pages.tissues.shape[2]] = pages.tissues
+    there = whole[:, place.row : place.row + rows, place.column : place.column + columns]
+    assert (there == tissues).all(axis=(1, 2)).any()
 
 
 def test_the_state_of_a_picture_is_unsure_where_only_a_corner_of_a_lesion_is() -> None:
     damage = np.zeros((3, 2, 2), np.uint8)
     damage[0, 0], damage[1, 0, 0] = (1, UNSURE), UNSURE
-    few = np.zeros(3, np.uint8)
-    assert Crops(np.zeros((3, 16, 16), np.float32), damage, damage, few, few).states.tolist() == [1, -1, 0]
-
-
-def test_a_picture_is_the_window_of_the_modality(library: list[Pages]) -> None:
-    rows, columns = slice(1, 3), slice(2, 4)
-    low, high = WINDOWS[0]
-    expected = ((library[0].ct[0, 8:24, 16:32].astype(float) - low) / (high - low)).clip(0, 1)
-    np.testing.assert_allclose(library[0].picture(0, 0, rows, columns), expected, atol=1e-6)
-    np.testing.assert_allclose(library[0].picture(0, 3, rows, columns), library[0].pet[0, 8:24, 16:32] / 255, atol=1e-6)
+    crops = Crops(np.zeros((3, 16, 16), np.float32), damage, damage, 0, np.zeros(3, np.uint8), ())
+    assert crops.states.tolist() == [1, -1, 0]

@@ -18,6 +18,7 @@ from grisaille.core.run import Run
 from grisaille.methods.anomalyclip.clip import load_clip
 from grisaille.methods.anomalyclip.config import ClipName
 from grisaille.methods.anomalyclip.demo.pictures import Pages, made
+from grisaille.methods.anomalyclip.demo.teaching import ALONE
 from grisaille.methods.anomalyclip.demo.training import Plan, Taught, teach
 from grisaille.methods.anomalyclip.prompts import Prompts
 from grisaille.methods.anomalyclip.text import Learned, text_features
@@ -74,7 +75,7 @@ def test_its_file_gives_back_the_same_network_to_half_precision(taught: Taught, 
     one, two = (load_clip(ClipName.DEMO, File(tmp_path / f"{which}.safetensors")) for which in ("one", "two"))
     assert one.fingerprint == two.fingerprint
     images = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(1))
-    look = Look((one.blocks,), 3)
+    look = Look((one.blocks,), ALONE)
     kept, before = (see(clip, images, look).patches for clip in (one, taught.clip))
     np.testing.assert_allclose(kept, before, atol=5e-3)
 

@@ -109,6 +109,18 @@ def test_one_matrix_is_the_published_enlargement_and_blur(tokens: int, side: int
     np.testing.assert_allclose(maps.sum(dim=0).numpy(), plain.smoothed(list(chances), side, 4.0), atol=4e-6)
 
 
+def test_positions_may_be_given_for_each_picture() -> None:
+    clip = small_clip()
+    images, look = torch.cat([picture(name, 64, 96) for name in ("one", "two")]), Look((clip.blocks,), 2)
+    plain_one = positions(clip.network.get_submodule("visual"), *(size // clip.patch for size in (64, 96)))
+    usual = see(clip, images, look)
+    same = see(clip, images, look, plain_one.expand(2, -1, -1))
+    torch.testing.assert_close(same.patches, usual.patches)
+    other = see(clip, images, look, torch.stack([plain_one, plain_one.flip(0)]))
+    torch.testing.assert_close(other.patches[:, 0], usual.patches[:, 0])
+    assert (other.patches[:, 1] - usual.patches[:, 1]).abs().max() > 0.01
+
+
 def test_the_map_of_one_hot_token_lies_where_the_token_is() -> None:
     scores = torch.zeros(1, 5, 9)
     scores[0, 1, 6] = 1

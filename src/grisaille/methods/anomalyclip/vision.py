@@ -62,7 +62,7 @@ class Seen:
     patches: Tensor
 
 
-def see(clip: Clip, images: Tensor, look: Look) -> Seen:
+def see(clip: Clip, images: Tensor, look: Look, places: Tensor | None = None) -> Seen:
     """Both ways through the image encoder.
 
     Exactly the published sums, less what nothing is made of: the second way is a running sum
@@ -73,6 +73,8 @@ def see(clip: Clip, images: Tensor, look: Look) -> Seen:
     ----------
     images
         (n, 3, y, x) standardised; y and x are multiples of the patch, and need not be equal.
+    places
+        (n, 1 + rows * columns, width) position embeddings of each; those of whole images if None.
     """
     import torch
     from torch.nn.functional import normalize
@@ -82,7 +84,8 @@ def see(clip: Clip, images: Tensor, look: Look) -> Seen:
     rows, columns = tokens.shape[-2:]
     tokens = tokens.flatten(2).mT  # (n, patches, width)
     first = visual.class_embedding.to(tokens.dtype).expand(len(tokens), 1, -1)
-    values = torch.cat([first, tokens], dim=1) + positions(visual, rows, columns).to(tokens.dtype)
+    places = positions(visual, rows, columns) if places is None else places
+    values = torch.cat([first, tokens], dim=1) + places.to(tokens.dtype)
     values = visual.ln_pre(values)
     blocks = visual.transformer.resblocks
     alone: Tensor | None = None

@@ -38,10 +38,16 @@ TISSUES = tuple(_WORDS)
 """Words for what lies somewhere; a tissue's number is its place here."""
 
 HOSTS = (Host.MARROW, Host.MUSCLE, Host.FAT)
-"""Where lesions are shown. Lung, liver and nodes are never shown with one, so that they can be tested on."""
+"""What phantoms' lesions grow in. Lung, liver and nodes never have one, so that they can be tested on."""
 
-DAMAGED = tuple(TISSUES.index(word) for word in ("fat", "muscle", "bone", "marrow"))
-"""What those lesions grow into, so that there are captions for it."""
+SPARED = tuple(TISSUES.index(word) for word in ("air", "gas", "lung", "liver"))
+"""Where no spot is painted either."""
+
+UNTOLD = tuple(TISSUES.index(word) for word in ("lung", "liver"))
+"""Organs that are mostly not said to be healthy tissue: else it is learned that what lies in them is healthy."""
+
+DAMAGED = tuple(number for number in range(len(TISSUES)) if number not in SPARED)
+"""What has lesions or spots, so that there are captions for it."""
 
 UNSURE = 255
 """The tissue or state of a part that is too mixed to be called anything."""
@@ -97,8 +103,8 @@ class Sayings:
     which: npt.NDArray[np.intp]
 
 
-def of_parts(healthy: str, ending: str) -> Sayings:
-    """Of a part in a slice: ``which`` goes by modality (CT, PET), tissue and state.
+def of_parts(healthy: str, ending: str, modality: int) -> Sayings:
+    """Of a part in a slice: ``which`` goes by tissue and state.
 
     Parameters
     ----------
@@ -106,16 +112,16 @@ def of_parts(healthy: str, ending: str) -> Sayings:
         Said before healthy tissue, one of ``HEALTHY``.
     ending
         One of ``ENDINGS``.
+    modality
+        Place in ``MODALITIES``.
     """
     texts: list[str] = []
-    which = np.full((2, len(TISSUES), 2), -1)
-    for modality, name in enumerate(MODALITIES):
-        for number, word in enumerate(TISSUES):
-            for state, said in enumerate((f"{healthy}{word}", f"{word} with lesion")):
-                if not state or number in DAMAGED:
-                    text = said + ending.format(modality=name)
-                    texts += [text] if text not in texts else []
-                    which[modality, number, state] = texts.index(text)
+    which = np.full((len(TISSUES), 2), -1)
+    for number, word in enumerate(TISSUES):
+        for state, said in enumerate((f"{healthy}{word}", f"{word} with lesion")):
+            if not state or number in DAMAGED:
+                which[number, state] = len(texts)
+                texts.append(said + ending.format(modality=MODALITIES[modality]))
     return Sayings(tuple(texts), which)
 
 
@@ -124,15 +130,15 @@ def of_tissue(healthy: str) -> Sayings:
     return Sayings((f"{healthy}tissue.", "lesion."), np.array([0, 1]))
 
 
-def of_slices(healthy: str) -> Sayings:
-    """Of a whole picture: ``which`` goes by modality, region and state."""
+def of_slices(healthy: str, modality: int) -> Sayings:
+    """Of a whole picture: ``which`` goes by region and state."""
+    name = MODALITIES[modality]
     texts = tuple(
         said
-        for modality in MODALITIES
         for region in REGIONS
-        for said in (f"{healthy}{modality} slice of the {region}.", f"{modality} slice of the {region} with lesion.")
+        for said in (f"{healthy}{name} slice of the {region}.", f"{name} slice of the {region} with lesion.")
     )
-    return Sayings(texts, np.arange(len(texts)).reshape(2, len(REGIONS), 2))
+    return Sayings(texts, np.arange(len(texts)).reshape(len(REGIONS), 2))
 
 
 def of_objects(healthy: str) -> Sayings:
@@ -145,7 +151,10 @@ def of_objects(healthy: str) -> Sayings:
 
 def every_text() -> tuple[str, ...]:
     """All captions there are, for the words that the network keeps."""
-    texts = [text for healthy in HEALTHY for ending in ENDINGS for text in of_parts(healthy, ending).texts]
+    texts = []
     for healthy in HEALTHY:
-        texts += [text for of in (of_tissue, of_slices, of_objects) for text in of(healthy).texts]
+        texts += [text for of in (of_tissue, of_objects) for text in of(healthy).texts]
+        for modality in range(len(MODALITIES)):
+            texts += of_slices(healthy, modality).texts
+            texts += [text for ending in ENDINGS for text in of_parts(healthy, ending, modality).texts]
     return (*dict.fromkeys(texts), PLACEHOLDER)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,10 @@ import numpy.typing as npt
 
 from grisaille import phantom
 from grisaille.core.grid import Axis, Grid
-from grisaille.core.labels import Labels
 from grisaille.core.run import Run
 from grisaille.core.safe_write import replacing
-from grisaille.core.volume import Modality, Volume
+from grisaille.core.volume import Modality
 from grisaille.imaging.body import body_mask
-from grisaille.imaging.intensity import windowed
 from grisaille.imaging.resample import resample, resample_array
 from grisaille.imaging.slices import Canvas, air, letterbox_grid
 from grisaille.methods.anomalyclip.config import AnomalyClipConfig
@@ -26,8 +23,8 @@ from grisaille.methods.anomalyclip.demo.captions import HOSTS, TISSUES, UNSURE, 
 PATCH, TOKEN_MM = 8, 10.0
 """Side of a token in pixels and in the patient."""
 
-STEP_MM, EVERY = 4.0, 4
-"""Slices are as thick as in use, and every fourth is kept."""
+STEP_MM = 8.0
+"""From slice to slice: every other that is looked at in use."""
 
 SAMPLES = 4
 """Of the labels, along the side of a token."""
@@ -36,10 +33,8 @@ DAMAGED_SHARE = 0.3
 """Of a token that lesions take up, for it to be called damaged; with less it is called nothing."""
 
 _SETTINGS = AnomalyClipConfig()
-WINDOWS = (*_SETTINGS.windows(Modality.CT), *_SETTINGS.windows(Modality.PET))
-"""Each a picture of its own; all but the last are of CT."""
-
-_GREYS = 255.0
+WINDOWS = (*_SETTINGS.windows(Modality.CT)[:2], *_SETTINGS.windows(Modality.PET))
+"""Lung, soft tissue and SUV, each a picture of its own; all but the last are of CT."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,27 +46,28 @@ class Pages:
     ct
         (n, y, x) int16, HU.
     pet
-        (n, y, x) uint8, grey of the PET's window.
+        (n, y, x) float16, SUV.
+    words
+        (n, y / 2, x / 2) uint8, the number of the word for each sample.
+    lesions
+        (2, n, y / 2, x / 2) samples of all lesions, and of those that PET shows.
     tissues
         (n, rows, columns) uint8, the number of a word, or ``UNSURE``.
-    damage
-        (2, n, rows, columns) uint8, 0 or 1 as far as CT and PET show it, or ``UNSURE``.
     regions
         (n,) uint8.
     """
 
     ct: npt.NDArray[np.int16]
-    pet: npt.NDArray[np.uint8]
+    pet: npt.NDArray[np.float16]
+    words: npt.NDArray[np.uint8]
+    lesions: npt.NDArray[np.bool_]
     tissues: npt.NDArray[np.uint8]
-    damage: npt.NDArray[np.uint8]
     regions: npt.NDArray[np.uint8]
 
-    def picture(self, number: int, window: int, rows: slice, columns: slice) -> npt.NDArray[np.float32]:
-        """(y, x) of 0 to 1, a part of a slice in one of ``WINDOWS``; rows and columns are tokens."""
-        y, x = (slice(one.start * PATCH, one.stop * PATCH) for one in (rows, columns))
-        if window == len(WINDOWS) - 1:
-            return self.pet[number, y, x].astype(np.float32) / np.float32(_GREYS)
-        return windowed(self.ct[number, y, x], *WINDOWS[window])
+    def damage(self, modality: int, number: int) -> npt.NDArray[np.uint8]:
+        """(rows, columns) of a slice: 0 or 1 as far as CT (0) or PET (1) shows it, or ``UNSURE``."""
+        there, shown = (share_of_tokens(self.lesions[which, number][None])[0] for which in (0, modality))
+        return states(there, shown)
 
 
 def library(folder: Path, patients: int, seed: int, run: Run) -> tuple[Pages, ...]:
@@ -98,21 +94,22 @@ def made(seed: int, number: int, scan: phantom.Scan | None = None) -> Pages:
 
 
 def pages(patient: phantom.Phantom, tall: float) -> Pages:
-    """Every fourth slice, on one canvas for CT and PET; ``tall`` is the patient's height as a share of the usual."""
+    """Slices on one canvas for CT and PET; ``tall`` is the patient's height as a share of the usual."""
     ct, pet = (patient.study.volumes[one.key] for one in (Modality.CT, Modality.PET))
-    canvas = Canvas(TOKEN_MM / PATCH, STEP_MM, PATCH)
+    canvas = Canvas(TOKEN_MM / PATCH, STEP_MM, PATCH, TOKEN_MM)
     grid = letterbox_grid(ct.grid, body_mask(ct), Axis.AXIAL, canvas)
-    planes, fine = plane_grids(grid, 1), plane_grids(grid, PATCH // SAMPLES)
-    greys = windowed(values_on(pet, planes), *WINDOWS[-1]) * np.float32(_GREYS)
+    samples = _coarser(grid, PATCH // SAMPLES)
+    words = tissue_table()[resample(patient.organs, samples).voxels]
+    lesions = resample(patient.lesions, samples).voxels
     seen = [lesion.id for lesion in patient.lesion_list if not lesion.is_ct_only]
-    damaged = labels_on(patient.lesions, fine)
-    heights = np.array([grid.origin_mm[0] for grid in planes]) / tall
+    heights = grid.origin_mm[0] + grid.spacing_mm[0] * np.arange(grid.shape[0])
     return Pages(
-        np.rint(values_on(ct, planes)).astype(np.int16),
-        np.rint(greys).astype(np.uint8),
-        majority(tissue_table()[labels_on(patient.organs, fine)]),
-        np.stack([states(damaged, damaged > 0), states(damaged, np.isin(damaged, seen))]),
-        region_numbers(heights),
+        np.rint(resample_array(ct.voxels, ct.grid, grid, outside=air(ct))).astype(np.int16),
+        resample_array(pet.voxels, pet.grid, grid, outside=air(pet)).astype(np.float16),
+        words,
+        np.stack([lesions > 0, np.isin(lesions, seen)]),
+        majority(words),
+        region_numbers(heights / tall),
     )
 
 
@@ -125,9 +122,20 @@ def majority(words: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return most
 
 
-def states(lesions: npt.NDArray[Any], seen: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
-    """(n, rows, columns) 1 where lesions that are ``seen`` take up enough of a token, 0 where none does."""
-    there, shown = (_cells(one).mean(axis=-1) for one in (lesions > 0, seen))
+def share_of_tokens(samples: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """(n, rows, columns) how much of each token (n, y, x) samples take up."""
+    share: npt.NDArray[np.float64] = _cells(samples).mean(axis=-1)
+    return share
+
+
+def states(there: npt.NDArray[np.float64], shown: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+    """1 where lesions that are seen take up enough of a token, 0 where none is there at all.
+
+    Parameters
+    ----------
+    there, shown
+        How much of each token all lesions take up, and those that are seen.
+    """
     return np.where(shown >= DAMAGED_SHARE, 1, np.where(there > 0, UNSURE, 0)).astype(np.uint8)
 
 
@@ -138,27 +146,12 @@ def _cells(samples: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return split.swapaxes(2, 3).reshape(n, height // SAMPLES, width // SAMPLES, -1)
 
 
-def plane_grids(grid: Grid, coarser: int) -> Sequence[Grid]:
-    """Every fourth slice of a canvas as a grid of its own, with pixels so many times as wide."""
+def _coarser(grid: Grid, times: int) -> Grid:
+    """The same slices with pixels so many times as wide."""
     affine = np.array(grid.affine)
-    affine[:3, 3] += (affine[:3, 1] + affine[:3, 2]) * (coarser - 1) / 2
-    affine[:3, 1:3] *= coarser
-    planes = []
-    for number in range(EVERY // 2, grid.shape[0], EVERY):
-        own = affine.copy()
-        own[:3, 3] += affine[:3, 0] * number
-        planes.append(Grid((1, grid.shape[1] // coarser, grid.shape[2] // coarser), own))
-    return planes
-
-
-def values_on(volume: Volume, planes: Sequence[Grid]) -> npt.NDArray[np.float32]:
-    """(n, y, x) HU or SUV on these planes."""
-    return np.concatenate([resample_array(volume.voxels, volume.grid, plane, outside=air(volume)) for plane in planes])
-
-
-def labels_on(labels: Labels, planes: Sequence[Grid]) -> npt.NDArray[np.uint16]:
-    """(n, y, x) label numbers on these planes."""
-    return np.concatenate([resample(labels, plane).voxels for plane in planes])
+    affine[:3, 3] += (affine[:3, 1] + affine[:3, 2]) * (times - 1) / 2
+    affine[:3, 1:3] *= times
+    return Grid((grid.shape[0], grid.shape[1] // times, grid.shape[2] // times), affine)
 
 
 def _keep(one: Pages, path: Path) -> None:

@@ -12,6 +12,7 @@ from grisaille.methods.anomalyclip.demo.captions import (
     HEALTHY,
     PLACEHOLDER,
     UNSURE,
+    UNTOLD,
     of_objects,
     of_parts,
     of_slices,
@@ -19,17 +20,26 @@ from grisaille.methods.anomalyclip.demo.captions import (
 )
 from grisaille.methods.anomalyclip.demo.crops import Crops
 from grisaille.methods.anomalyclip.text import encoded
-from grisaille.methods.anomalyclip.vision import Look, see
+from grisaille.methods.anomalyclip.vision import Look, positions, see
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from grisaille.methods.anomalyclip.clip import Clip
 
-ALONE = 3
-"""Of the last so many blocks its patches take the second way."""
+ALONE = 1
+"""Of the last so many blocks its patches take the second way: so few blocks leave no more to be read out."""
+
+_TOLD = 0.1
+"""Share of the tokens of ``UNTOLD`` organs that are said to be healthy tissue."""
+
+_IMAGES = 0.25
+"""Weight of what is said of whole pictures."""
 
 TEMPERATURE = 0.05
+
+_PARTS = 0.5
+"""Weight of what names the tissue of a part, beside what only says whether it is a lesion."""
 
 LONGEST_PREFIX = 12
 """Placeholders before a caption, as before words that prompts are learned for."""
@@ -58,40 +68,69 @@ class Reader:
         return self._ids[text]
 
 
-def lesson_loss(reader: Reader, crops: Crops, rng: np.random.Generator, generic: float) -> Tensor:
+def lesson_loss(reader: Reader, crops: Crops, rng: np.random.Generator) -> Tensor:
     """How far the network is from what the captions say."""
     import torch
 
     clip = reader.clip
     images = clip.standardised(torch.from_numpy(crops.images)[:, None].expand(-1, 3, -1, -1))
-    seen = see(clip, images, Look((clip.blocks,), ALONE, class_norm=bool(rng.random() < 0.5)))
+    look = Look((clip.blocks,), ALONE, class_norm=bool(rng.random() < 0.5))
+    seen = see(clip, images, look, _places(clip, crops))
     prefix = int(rng.integers(1, LONGEST_PREFIX + 1)) if rng.random() < 0.3 else 0
     healthy = HEALTHY[rng.integers(len(HEALTHY))]
-    parts = of_parts(healthy, ENDINGS[rng.integers(len(ENDINGS))])
-    anything, slices, objects = of_tissue(healthy), of_slices(healthy), of_objects(healthy)
-    patches = seen.patches[0].flatten(0, 2)
+    parts = of_parts(healthy, ENDINGS[rng.integers(len(ENDINGS))], crops.modality)
+    anything, slices, objects = of_tissue(healthy), of_slices(healthy, crops.modality), of_objects(healthy)
     known = (crops.tissues != UNSURE) & (crops.damage != UNSURE)
     tissues, damage = np.where(known, crops.tissues, 0), np.where(known, crops.damage, 0)
-    of_word = np.where(known, parts.which[crops.modalities[:, None, None], tissues, damage], -1)
-    of_state = np.where(crops.damage != UNSURE, crops.damage.astype(int), -1)
+    of_word = np.where(known, parts.which[tissues, damage], -1)
+    untold = np.isin(crops.tissues, UNTOLD) & (crops.damage == 0) & (rng.random(crops.damage.shape) > _TOLD)
+    of_state = np.where((crops.damage == UNSURE) | untold, -1, crops.damage.astype(int))
     states = crops.states
-    of_slice = np.where(states < 0, -1, slices.which[crops.modalities, crops.regions, np.maximum(states, 0)])
+    of_slice = np.where(states < 0, -1, slices.which[crops.regions, np.maximum(states, 0)])
     texts = reader.features((*parts.texts, *anything.texts, *slices.texts, *objects.texts), prefix)
     named, any_, whole, object_ = torch.split(texts, [len(parts.texts), 2, len(slices.texts), 2])
-    loss = _balanced(patches, named, of_word.ravel()) + generic * _balanced(patches, any_, of_state.ravel())
-    return loss + (_contrast(seen.image, whole, of_slice) + generic * _balanced(seen.image, object_, states)) / 2
+    patches = seen.patches[0].flatten(0, 2)
+    rarity = _rarity(tissues * 2 + damage)
+    loss = _PARTS * _crossed(patches, named, of_word, rarity) + _crossed(patches, any_, of_state, rarity)
+    return loss + _IMAGES * (_contrast(seen.image, whole, of_slice) + _crossed(seen.image, object_, states, None))
 
 
-def _balanced(things: Tensor, texts: Tensor, which: npt.NDArray[Any]) -> Tensor:
-    """Cross-entropy of things against texts, rare texts counting more: each by the root of how often it is true."""
+def _rarity(kinds: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """The weight of each thing: one over the root of how often its kind is there, so that small organs count."""
+    counts = np.bincount(kinds.ravel())
+    return (np.maximum(counts, 1) ** -0.5).astype(np.float32)[kinds]
+
+
+def _places(clip: Clip, crops: Crops) -> Tensor:
+    """(n, 1 + rows * columns, width) position embeddings, those that the crops have in their whole slices."""
+    import torch
+
+    visual: Any = clip.network.get_submodule("visual")
+    rows, columns = crops.tissues.shape[1:]
+    every = []
+    for place in crops.places:
+        own = positions(visual, place.rows, place.columns)
+        grid = own[1:].reshape(place.rows, place.columns, -1)
+        part = grid[place.row : place.row + rows, place.column : place.column + columns]
+        every.append(torch.cat([own[:1], part.flatten(0, 1)]))
+    return torch.stack(every)
+
+
+def _crossed(things: Tensor, texts: Tensor, which: npt.NDArray[Any], weights: npt.NDArray[np.float32] | None) -> Tensor:
+    """Mean cross-entropy of (n, e) things against texts, where one of these is true."""
     import torch
     from torch.nn.functional import cross_entropy
 
-    counts = np.bincount(which[which >= 0], minlength=len(texts))
-    weights = torch.tensor(1 / np.sqrt(np.maximum(counts, 1)), dtype=texts.dtype)
-    if not counts.any():
+    which = which.ravel()
+    kept = np.flatnonzero(which >= 0)
+    if not kept.size:
         return texts.sum() * 0
-    return cross_entropy(things @ texts.T / TEMPERATURE, torch.from_numpy(which), weights, ignore_index=-1)
+    logits = things[torch.from_numpy(kept)] @ texts.T / TEMPERATURE
+    each = cross_entropy(logits, torch.from_numpy(which[kept]), reduction="none")
+    if weights is None:
+        return each.mean()
+    share = torch.from_numpy(weights.ravel()[kept])
+    return (each * share).sum() / share.sum()
 
 
 def _contrast(images: Tensor, texts: Tensor, which: npt.NDArray[Any]) -> Tensor:

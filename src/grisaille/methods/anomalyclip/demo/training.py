@@ -21,10 +21,11 @@ from grisaille.weights.bundle import Bundle
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
 SETTINGS: dict[str, Any] = {
     "embed_dim": 128,
-    "vision_cfg": {"image_size": 32 * PATCH, "layers": 4, "width": 128, "patch_size": PATCH, "head_width": 64},
+    "vision_cfg": {"image_size": 48 * PATCH, "layers": 4, "width": 128, "patch_size": PATCH, "head_width": 64},
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 128, "heads": 2, "layers": 4},
     "quick_gelu": True,
 }
@@ -44,17 +45,14 @@ class Plan:
         In the last part of them the learning rate falls to nothing.
     tokens
         Of pictures in a step, about.
-    generic
-        Weight of captions that name no tissue and no region.
     """
 
-    steps: int = 3200
-    tokens: int = 2048
-    rate: float = 3e-3
+    steps: int = 3600
+    tokens: int = 4096
+    rate: float = 2e-3
     warm_up: int = 100
-    cooling: float = 0.3
+    cooling: float = 0.9
     decay: float = 0.05
-    generic: float = 1.0
 
     @property
     def cools_at(self) -> int:
@@ -104,7 +102,7 @@ def teach(library: Sequence[Pages], plan: Plan, run: Run, *, checkpoint: Path | 
             rng = np.random.default_rng([run.seed, step])
             for group in optimiser.param_groups:
                 group["lr"] = plan.rate * _share(step, plan)
-            loss = lesson_loss(reader, draw(library, plan.tokens, rng), rng, plan.generic)
+            loss = lesson_loss(reader, draw(library, plan.tokens, rng), rng)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call] # torch's
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -119,19 +117,46 @@ def prepare(network: torch.nn.Module, seed: int) -> None:
     """Give an untrained network what it would take long to learn.
 
     Places are waves, so that between grids of other sizes they are interpolated and neighbours are alike. One
-    vector is added to all of them: the first norm would else take the brightness of a plain patch away.
+    vector is added to all of them: the first norm would else take the brightness of a plain patch away. Attention
+    begins by looking at what is alike and near and taking some of it away (after Trockman and Kolter 2023, arXiv
+    2305.09828), so that what differs from its surroundings stands out.
     """
     import torch
 
     visual: Any = network.get_submodule("visual")
     side, width = visual.grid_size[0], visual.positional_embedding.shape[1]
-    waves = torch.arange(side)[:, None] * torch.pi / side * 2.0 ** torch.linspace(0, 4, width // 4)
+    random = torch.Generator().manual_seed(seed)
+    waves = torch.arange(side)[:, None] * torch.pi / side * 2.0 ** torch.linspace(0, 4.4, width // 4)
     line = torch.cat([waves.sin(), waves.cos()], dim=1)
     places = torch.cat([line[:, None].expand(-1, side, -1), line[None].expand(side, -1, -1)], dim=2)
-    common = torch.randn(width, generator=torch.Generator().manual_seed(seed))
     with torch.no_grad():
-        visual.positional_embedding[1:] = 0.1 * places.flatten(0, 1) + 0.7 * common
+        visual.positional_embedding[1:] = 0.35 * places.flatten(0, 1) + 0.7 * torch.randn(width, generator=random)
+        for block in visual.transformer.resblocks:
+            _begin_attention(block.attn, random)
         network.get_parameter(TOKENS).mul_(15)
+
+
+def _begin_attention(attention: Any, random: torch.Generator) -> None:
+    """Queries and keys whose product is near the identity, values and output whose product is near its opposite."""
+    import torch
+
+    width, heads = attention.embed_dim, attention.num_heads
+    query, key, value = attention.in_proj_weight.view(3, heads, width // heads, width)
+    identity = torch.eye(width)
+
+    def noise() -> Tensor:
+        return torch.randn(width, width, generator=random) / width**0.5
+
+    for own_query, own_key in zip(query, key, strict=True):
+        left, sizes, right = torch.linalg.svd(0.6 * (noise() + identity))
+        count = len(own_query)
+        own_query.copy_((left[:, :count] * sizes[:count].sqrt()).T)
+        own_key.copy_(sizes[:count].sqrt()[:, None] * right[:count])
+    left, sizes, right = torch.linalg.svd(0.4 * (noise() - identity))
+    attention.out_proj.weight.copy_(left * sizes.sqrt())
+    value.view(width, width).copy_(sizes.sqrt()[:, None] * right)
+    attention.in_proj_bias.zero_()
+    attention.out_proj.bias.zero_()
 
 
 def _share(step: int, plan: Plan) -> float:
