@@ -90,6 +90,8 @@ def test_the_organ_anomaly_map_lies_where_the_patient_does(dock: Any, pet_viewer
     assert grid_of(z).is_close(PET.grid)
     assert z.data[tuple(np.argwhere(PET.voxels == 7)[0])] > 3
     assert z.visible
+    assert z.colormap.map(np.array([0.0, 0.2]))[:, 3].max() == 0  # what is usual for the organ, or less, is not coloured
+    assert z.contrast_limits[0] == 0
     assert not pet_viewer.layers["FAKE anomaly, PET"].visible
     assert pet_viewer.layers["FAKE findings"].visible
 
@@ -123,6 +125,9 @@ def test_the_table_sorts_by_number_and_goes_to_clipboard_and_file(
     docked = ranked(dock(fake_maker()), layer, qtbot)
     titles = [docked.table._model._columns[at].title for at in range(docked.table._model.columnCount())]
     assert titles[:4] == ["Organ", "Top z", "Highest z", "Volume ml"]  # no percentile without a reference
+    assert "SUVmax" in titles
+    assert "HU" not in titles  # nor a column of dashes without a CT
+    assert docked.table._sorted.index(0, titles.index("Max")).data() == "7.000"
     volumes = titles.index("Volume ml")
     docked.table.sortByColumn(volumes, docked.table.horizontalHeader().sortIndicatorOrder().AscendingOrder)
     shown = [float(docked.table._sorted.index(row, volumes).data()) for row in range(2)]
