@@ -586,6 +586,16 @@ def test_detect_ranks_the_organs_of_a_file_against_healthy_studies(place, tmp_pa
     assert (tmp_path / "one" / "organ_z.nii.gz").is_file()
 
 
+def test_a_reference_that_is_there_is_not_written_over_unasked(place, tmp_path, capsys):
+    kept = tmp_path / "healthy.json"
+    kept.write_text("kept")
+    words = [put_organs(a_study(tmp_path / "good", 1)), "--organs", "organs.nii.gz", "--write-organ-reference", kept]
+    assert detect_organs(place, tmp_path / "out", *words) == 1
+    assert "healthy.json is there already" in capsys.readouterr().err
+    assert kept.read_text() == "kept"
+    assert not (tmp_path / "out").exists()
+
+
 def test_detect_ranks_organs_by_thresholds_and_without_being_asked_none(place, tmp_path):
     assert detect_organs(place, tmp_path / "asked", place / "ill", "--organs", "thresholds") == 0
     assert list(organs_in(tmp_path / "asked")) == ["body"]

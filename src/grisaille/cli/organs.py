@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grisaille.core.errors import InputError
+from grisaille.core.errors import InputError, OutputError
 from grisaille.core.organ import THRESHOLDS
 from grisaille.core.safe_write import require_place
 
@@ -54,7 +54,7 @@ class OrganOrder:
         if not given.organs and (given.organ_reference or given.write_organ_reference or given.organ_edge):
             given.refuse("--organ-edge, --organ-reference and --write-organ-reference need --organs")
         if given.write_organ_reference is not None:
-            require_place(given.write_organ_reference.parent)
+            _require_free(given.write_organ_reference, given.overwrite)
         reference = None
         if given.organ_reference is not None:
             from grisaille.io.organs import read_organ_reference
@@ -87,6 +87,12 @@ class OrganOrder:
         inside = None if path is None else (path if path.is_dir() else path.parent) / self.organs
         beside = inside is not None and (inside.is_file() or not is_only)
         return read_labels(inside if inside is not None and beside else self.organs)
+
+
+def _require_free(path: Path, may_replace: bool) -> None:
+    require_place(path.parent)
+    if path.exists() and not may_replace:
+        raise OutputError(f"{path.name} is there already; give another name, or --overwrite to replace it")
 
 
 def write_reference(references: Sequence[OrganReference], path: Path) -> None:

@@ -23,7 +23,7 @@ from grisaille.desktop.fit_dialog import FitDialog, FitOrder
 from grisaille.desktop.job import Job, Outcome
 from grisaille.desktop.keys import Key, bind, unbind
 from grisaille.desktop.maker import Maker, Model
-from grisaille.desktop.organs_dock import show_organs_of
+from grisaille.desktop.organs_dock import ranking_in, show_organs_of
 from grisaille.desktop.panel_face import PanelFace
 from grisaille.desktop.repaint_bar import Source
 from grisaille.desktop.review import docked_review, review_of
@@ -40,6 +40,7 @@ class MethodPanel(Docked):
         self._job: Job | None = None
         self._used: tuple[Any, ...] = ()
         self._has_result = False
+        self._is_model_known = False
         self._previewed = ""
         self.face = PanelFace(viewer, maker, preferences().device)
         scroll = QScrollArea()
@@ -97,7 +98,7 @@ class MethodPanel(Docked):
 
     def run(self) -> None:
         """Score the chosen study on a worker thread."""
-        if self._refuses():
+        if self._refuses() or not self._knows_model():
             return
         try:
             study, config, model = self._study(), self.face.form.config(), self._require_model()
@@ -105,7 +106,7 @@ class MethodPanel(Docked):
         except GrisailleError as error:
             self.face.status.fail(str(error))
             return
-        asked, wants_organs = self._asked(), self.face.organs.is_asked
+        asked, wants_organs, ranking = self._asked(), self.face.organs.is_asked, ranking_in(self._viewer)
         title = f"{self._maker.title} on {_what(study)}"
         job = self._new_job(title)
         settings = self._settings
@@ -126,7 +127,10 @@ class MethodPanel(Docked):
                 from grisaille.imaging.threshold_organs import threshold_organs
 
                 organs = threshold_organs(study) if given is None else given
-                result = with_organs(result, study, organs, run=run)
+                fitting = ranking.fitting(result.provenance.scoring)
+                result = with_organs(
+                    result, study, organs, reference=fitting.reference, edge_mm=fitting.edge_mm, run=run
+                )  # fmt: skip
             return result, source, organs
 
         self._start(job, detect, self._on_run)
@@ -143,6 +147,8 @@ class MethodPanel(Docked):
         """Ask for healthy studies, then fit, or calibrate the chosen model, on them."""
         model, config = "", None
         if self._maker.calibrate is not None:
+            if not self._knows_model():
+                return
             try:
                 model, config = self._require_model().ref, self.face.form.config()
             except GrisailleError as error:
@@ -285,13 +291,27 @@ class MethodPanel(Docked):
         self.face.status.say(f"Done in {outcome.seconds:.0f} s and saved to {path}. It is chosen above.")
 
     def _on_model(self, _: int = 0) -> None:
+        """Show the settings of the chosen model, or none where they cannot be read: the usual ones would mislead."""
         model = self.face.models.model
-        if model is None:
-            return
+        self._is_model_known = False
         try:
-            self.face.form.show_config(self._maker.fitted_config(model.ref))
+            if model is not None:
+                config = self._maker.fitted_config(model.ref)
+                self.face.form.show_config(config)
+                self._is_model_known = True
+                self._maker.require_weights(config)
         except GrisailleError as error:
             self.face.status.fail(str(error))
+        else:
+            if self.face.status.has_failed:
+                self._greet()
+        self.face.form.setVisible(self._is_model_known)
+
+    def _knows_model(self) -> bool:
+        """Whether the chosen model could be read, now at the latest; if not, the status says why."""
+        if not self._is_model_known and self.face.models.model is not None:
+            self._on_model()
+        return self._is_model_known or self.face.models.model is None
 
     def _on_recover(self, leftover: Leftover) -> None:
         is_open = any(one.layer is not None for one in self.face.choosers.values())

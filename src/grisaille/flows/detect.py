@@ -99,6 +99,7 @@ def _result(
         ),
         seconds=dict(stages.seconds),
         versions=imported_versions(),
+        scored_with=method.config.scoring(),
     )
     return Result(anomaly, labels, findings, provenance)
 
