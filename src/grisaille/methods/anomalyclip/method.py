@@ -161,8 +161,8 @@ class AnomalyCLIP:
         counts: dict[str, list[ScanCount]] = {}
         for case in cases:
             study = case.load()
-            there = bodies(study)
-            maps = self.reader.maps(sheets(study, there, self.config, self.clip.patch), run)
+            there = bodies(study, run)
+            maps = self.reader.maps(sheets(study, there, self.config, self.clip.patch, run), run)
             for part in subsets([key for key in study.volumes if key in KEYS]):
                 one = Study({key: study.volumes[key] for key in part}, study.patient)
                 grid = counting_grid(one.reference)
@@ -188,15 +188,15 @@ class AnomalyCLIP:
         UnsuitableVolume
             If the study has neither CT nor PET, or no body.
         """
-        there = bodies(study)
-        seen = sheets(study, there, self.config, self.clip.patch)
+        there = bodies(study, run)
+        seen = sheets(study, there, self.config, self.clip.patch, run)
         self._tell(run)
         return self._anomaly(study, there, self.reader.maps(seen, run), run)
 
     def refine(self, study: Study, run: Run) -> Iterator[AnomalyMap]:
         """Ever finer maps, the last one as ``score`` gives it."""
-        there = bodies(study)
-        seen = sheets(study, there, self.config, self.clip.patch)
+        there = bodies(study, run)
+        seen = sheets(study, there, self.config, self.clip.patch, run)
         self._tell(run)
         for stride, maps in self.reader.refined(seen, run, STRIDES):
             anomaly = self._anomaly(study, there, maps, run)
@@ -239,7 +239,7 @@ class AnomalyCLIP:
 
     def _anomaly(self, study: Study, there: Mapping[str, Mask], maps: Sequence[SheetMap], run: Run) -> AnomalyMap:
         grid, config = study.reference, self.config
-        scores = fused(maps, there[study.main.modality.key], grid, config.fusion)
+        scores = fused(maps, there[study.main.modality.key], grid, config.fusion, run)
         axis = config.planes[0]
         key = "+".join(sorted({one.key for one in maps}))
         return AnomalyMap(
