@@ -13,6 +13,7 @@ from qtpy.QtGui import QGuiApplication
 
 from fake_method import fake_maker, pet_with_spots
 from fake_painter import FakePainter
+from grisaille.core.calibration import Per
 from grisaille.core.grid import Grid
 from grisaille.core.labels import Labels
 from grisaille.core.volume import Modality, Unit, Volume
@@ -219,6 +220,28 @@ def test_healthy_studies_of_another_model_or_other_settings_are_refused_and_no_r
     assert docked.title.text().startswith("healthy.json was made with other settings than these scores: fast is True")
     assert "Percentile" not in titles(docked)
     assert docked.options.ranking.reference is None
+
+
+def test_a_share_of_each_organ_is_offered_where_organs_were_asked_for_and_the_labels_follow(
+    dock: Any, pet_viewer: Any, qtbot: Any
+) -> None:
+    organs = halves(PET.grid)
+    layer = layers.add_labels(pet_viewer, organs, name="sides")
+    panel = dock(fake_maker())
+    ranked(panel, layer, qtbot)
+    review = review_of(pet_viewer)
+    per = review.threshold._per
+    per.setCurrentIndex(per.findData(Per.ORGAN))
+    qtbot.waitUntil(lambda: review.result.provenance.asked.per is Per.ORGAN)
+    assert "what lies in no organ is not marked" in review.threshold._promise.text()
+    assert set(organs.voxels[review.labels_layer.data > 0]) == {1, 2}
+    ranked(panel, layer, qtbot)  # and stays so in the next run
+    assert review.result.provenance.asked.per is Per.ORGAN
+    panel.face.organs.choose(None)
+    panel.run()
+    qtbot.waitUntil(lambda: not panel.is_running)
+    assert review.result.provenance.asked.per is Per.SHARE
+    assert per.findData(Per.ORGAN) < 0
 
 
 def test_the_chooser_follows_the_layers_and_keeps_its_choice(pet_viewer: Any, qtbot: Any) -> None:

@@ -9,15 +9,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fake_method import FakeConfig
 from fake_painter import FakePainter
 from grisaille.core.calibration import Per
-from grisaille.core.errors import Cancelled, InputError, UnreadableFile
+from grisaille.core.errors import Cancelled, ConfigError, InputError, UnreadableFile
 from grisaille.core.grid import Grid
 from grisaille.core.labels import Labels
 from grisaille.core.organ import ORGAN_COLUMNS
 from grisaille.core.organ_reference import OrganReference
+from grisaille.core.result import Asked
 from grisaille.core.run import Run
-from grisaille.core.study import Study
+from grisaille.core.study import Case, Study
 from grisaille.core.volume import Modality, Source, Unit, Volume
 from grisaille.flows.detect import detect, relabel
 from grisaille.flows.organs import add_to_reference, with_organs
@@ -25,7 +27,7 @@ from grisaille.imaging.threshold_organs import threshold_organs
 from grisaille.io.labels import read_labels
 from grisaille.io.nifti import read_nifti
 from grisaille.io.organs import read_organ_reference, write_organ_reference
-from grisaille.io.results import write_result
+from grisaille.io.results import result_json, write_result
 from grisaille.methods import catalog
 from intensity_method import IntensityConfig, IntensityMethod
 
@@ -111,6 +113,73 @@ def test_thresholds_name_themselves():
     assert [organ.name for organ in result.organs] == ["body"]
     assert result.organ_map is not None
     assert result.organ_map.made_of == "thresholds"
+
+
+# --- a threshold of each organ
+
+
+def by_organ(method=METHOD, share=0.008, **given):
+    study = study_of(0, hot=7)
+    if isinstance(method, FakePainter):
+        study = Study.of(study.pet, Volume(study.pet.voxels * 50, GRID, Modality.CT, Unit.HU, name="CT"))
+    return study, detect(study, method, top=share, per="organ", organs=NAMED, **given)
+
+
+@pytest.mark.parametrize("method", [METHOD, FakePainter(FakeConfig(smallest_ml=0.0))])
+def test_whatever_the_method_each_organ_is_cut_by_its_own_scores(method):
+    study, result = by_organ(method)
+    whole = detect(study, method, top=0.008)
+    right = NAMED.voxels == 1
+    assert not (whole.labels.voxels[right] > 0).any(), "else this test shows nothing: the hot organ takes it all"
+    for number in (1, 2):
+        judged = (NAMED.voxels == number) & result.anomaly.body
+        marked = judged & (result.labels.voxels > 0)
+        assert 1 <= np.count_nonzero(marked) <= 0.008 * np.count_nonzero(judged) + 1
+    first = result.labels.voxels == 1
+    assert result.anomaly.scores[first].max() == result.anomaly.scores.max()  # numbered as ever
+    assert {one.label for one in result.findings} == set(result.labels.ids)
+    assert result.provenance.asked == Asked(0.008, Per.ORGAN)
+    assert np.array_equal(result.anomaly.scores, whole.anomaly.scores)
+
+
+def test_a_calibrated_method_promises_nothing_for_a_share_of_organs():
+    method = replace(METHOD, config=IntensityConfig(smallest_ml=0.5)).calibrate(
+        [Case(lambda seed=seed: study_of(seed), f"patient {seed}", healthy=True) for seed in range(3)], Run()
+    )
+    _, result = by_organ(method)
+    assert result.provenance.warnings == ()
+    assert result_json(result)["calibration"]["per"] == "organ"
+    assert min(one.volume_ml for one in result.findings) >= 0.5  # the smallest that the method leaves
+
+
+def test_another_share_of_each_organ_is_relabelled_without_the_organs_given_again():
+    study, result = by_organ()
+    again = relabel(result, study, METHOD, 0.05, Per.ORGAN)
+    assert np.array_equal(again.labels.voxels, by_organ(share=0.05)[1].labels.voxels)
+    assert relabel(again, study, METHOD, 0.02, Per.SHARE).provenance.asked == Asked(0.02, Per.SHARE)
+
+
+def test_the_table_of_findings_says_of_what_the_share_is(tmp_path):
+    write_result(by_organ()[1], tmp_path / "out")
+    with (tmp_path / "out" / "findings.csv").open(newline="") as file:
+        assert {row["calibration"] for row in csv.DictReader(file)} == {"none: the most anomalous 0.008 of each organ"}
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [({"top": 0.02}, "lacks organs"), ({"organs": NAMED}, "lacks a share"), ({}, "lacks a share and organs")],
+)
+def test_a_threshold_of_each_organ_without_share_or_organs_is_refused(given, says):
+    with pytest.raises(ConfigError, match=says):
+        detect(study_of(0), METHOD, per="organ", **given)
+    with pytest.raises(ConfigError, match="needs organs"):
+        relabel(detect(study_of(0), METHOD, top=0.01), study_of(0), METHOD, 0.01, Per.ORGAN)
+
+
+def test_organs_that_lie_elsewhere_are_refused_before_the_work():
+    far = replace(NAMED, grid=Grid.from_spacing(SHAPE, 4.0, (900, 0, 0)))
+    with pytest.raises(InputError, match=r"organs\.nii\.gz lies on"):
+        detect(study_of(0), METHOD, top=0.01, organs=far, run=Run(is_cancelled=lambda: True))
 
 
 # --- files

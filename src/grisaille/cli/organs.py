@@ -67,17 +67,10 @@ class OrganOrder:
             )
         return cls(given.organs, given.organ_edge, reference)
 
-    def followed(self, result: Result, study: Study, path: Path | None, is_only: bool, run: Run) -> Result:
-        """The result of a study, which lies at ``path``, with the organs asked for."""
+    def labels(self, study: Study, path: Path | None, is_only: bool) -> Labels | None:
+        """The organs of a study, which lies at ``path``; None where none were asked for."""
         if not self.organs:
-            return result
-        from grisaille.flows.organs import with_organs
-
-        organs = self._labels(study, path, is_only)
-        return with_organs(result, study, organs, reference=self.reference, edge_mm=self.edge_mm, run=run)
-
-    def _labels(self, study: Study, path: Path | None, is_only: bool) -> Labels:
-        assert self.organs is not None
+            return None
         if self.organs == THRESHOLDS:
             from grisaille.imaging.threshold_organs import threshold_organs
 
@@ -87,6 +80,14 @@ class OrganOrder:
         inside = None if path is None else (path if path.is_dir() else path.parent) / self.organs
         beside = inside is not None and (inside.is_file() or not is_only)
         return read_labels(inside if inside is not None and beside else self.organs)
+
+    def followed(self, result: Result, study: Study, organs: Labels | None, run: Run) -> Result:
+        """The result of a study with its organs ranked as asked, if there are any."""
+        if organs is None:
+            return result
+        from grisaille.flows.organs import with_organs
+
+        return with_organs(result, study, organs, reference=self.reference, edge_mm=self.edge_mm, run=run)
 
 
 def _require_free(path: Path, may_replace: bool) -> None:

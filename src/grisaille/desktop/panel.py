@@ -106,7 +106,8 @@ class MethodPanel(Docked):
         except GrisailleError as error:
             self.face.status.fail(str(error))
             return
-        asked, wants_organs, ranking = self._asked(), self.face.organs.is_asked, ranking_in(self._viewer)
+        wants_organs, ranking = self.face.organs.is_asked, ranking_in(self._viewer)
+        asked = self._asked(wants_organs)
         title = f"{self._maker.title} on {_what(study)}"
         job = self._new_job(title)
         settings = self._settings
@@ -115,18 +116,18 @@ class MethodPanel(Docked):
             from grisaille.flows.detect import detect
 
             method = self._maker.load(model.ref, config)
+            run.check_cancelled()
             job.said.emit(f"{title} ({model.title}), on {_where(self._maker, run)}")
             source = Source(study, method, settings)
+            organs = _organs(study, given) if wants_organs else None
             result = detect(
-                study, method, false_positives=asked.amount, per=asked.per, run=run,
+                study, method, false_positives=asked.amount, per=asked.per,
+                top=asked.amount if asked.per.is_share else None, organs=organs, run=run,
                 on_preview=lambda preview: job.previewed.emit((preview, source)),
             )  # fmt: skip
-            organs = None
-            if wants_organs:
+            if organs is not None:
                 from grisaille.flows.organs import with_organs
-                from grisaille.imaging.threshold_organs import threshold_organs
 
-                organs = threshold_organs(study) if given is None else given
                 fitting = ranking.fitting(result.provenance.scoring)
                 result = with_organs(
                     result, study, organs, reference=fitting.reference, edge_mm=fitting.edge_mm, run=run
@@ -214,9 +215,12 @@ class MethodPanel(Docked):
         self._used = tuple(chosen)
         return Study.of(*(layers.volume_from(layer) for layer in chosen))
 
-    def _asked(self) -> Asked:
+    def _asked(self, has_organs: bool) -> Asked:
         review = docked_review(self._viewer)
-        return Asked(1.0, Per.SCAN) if review is None or review.result is None else review.threshold.value
+        if review is None or review.result is None:
+            return Asked(1.0, Per.SCAN)
+        asked = review.threshold.value
+        return Asked(asked.amount, Per.SHARE) if asked.per is Per.ORGAN and not has_organs else asked
 
     def _new_job(self, title: str) -> Job:
         chosen = preferences()
@@ -328,6 +332,13 @@ class MethodPanel(Docked):
             self._job.cancel()
         self.face.release()
         unbind(self._viewer)
+
+
+def _organs(study: Study, given: Labels | None) -> Labels:
+    """Those given, else those by thresholds."""
+    from grisaille.imaging.threshold_organs import threshold_organs
+
+    return threshold_organs(study) if given is None else given
 
 
 def _what(study: Study) -> str:
