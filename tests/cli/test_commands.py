@@ -584,6 +584,8 @@ def test_detect_ranks_the_organs_of_a_file_against_healthy_studies(place, tmp_pa
     assert list(organs) == ["left", "right"]
     assert organs["left"]["percentile"] == "80"  # above all four, itself counted
     assert (tmp_path / "one" / "organ_z.nii.gz").is_file()
+    assert detect_organs(place, tmp_path / "edge", *words, "--organ-edge", "4") == 1
+    assert not (tmp_path / "edge").exists()  # refused before the work
 
 
 def test_a_reference_that_is_there_is_not_written_over_unasked(place, tmp_path, capsys):

@@ -112,6 +112,7 @@ def _detect(given: argparse.Namespace, console: Console) -> int:
         allow_download=given.allow_download,
         settings=options.settings_of(given),
     )
+    order.require_fits(method)
     run = console.listen(options.run_of(given))
     rows, healthy = [], []
     for path, out in _places(given):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from grisaille.core.result import Result
     from grisaille.core.run import Run
     from grisaille.core.study import Study
+    from grisaille.methods.base import Method
 
 
 def add_organ_flags(parser: argparse.ArgumentParser) -> None:
@@ -66,6 +67,14 @@ class OrganOrder:
                 "give the name of a file that lies in the folder of each"
             )
         return cls(given.organs, given.organ_edge, reference)
+
+    def require_fits(self, method: Method) -> None:
+        """Raise ``InputError`` unless scores of this method can be compared with the reference, if there is one."""
+        from grisaille.core.result import Scoring
+
+        if self.reference is not None:
+            hashes = tuple(used.sha256 for used in method.weights)
+            self.reference.require_fits(Scoring(method.name, hashes, method.config.scoring()), self.edge_mm)
 
     def labels(self, study: Study, path: Path | None, is_only: bool) -> Labels | None:
         """The organs of a study, which lies at ``path``; None where none were asked for."""
