@@ -1,6 +1,7 @@
 """How the viewer feels: start, a run, cancelling it, the slider, and a brush stroke.
 
-    python benchmarks/desktop_responsiveness.py [--method mvg | autopaint] [--model REF] [--sample NAME] [--device cpu]
+    python benchmarks/desktop_responsiveness.py [--method mvg | autopaint | anomalyclip] [--model REF]
+                                                [--sample NAME] [--device cpu]
 
 Measured on a real window (under Xvfb where there is no display):
 
@@ -12,8 +13,10 @@ Measured on a real window (under Xvfb where there is no display):
   whole-body PET of 267 x 128 x 128 voxels: the real one where it is, else one drawn;
 - from the end of a brush stroke to the measured table.
 
-Of AutoPaint, only what differs: the run, cancelling it, and painting a finding over again.
-The asked figures stand beside. Writes ``results/desktop_responsiveness[_autopaint].{json,md}``.
+Of the others, only what differs. AutoPaint: the run, cancelling it, and painting a finding over again. AnomalyCLIP:
+when its coarse map and its whole one are there, in runs that look at every slice and in one that finds them looked at;
+the pauses between and while they are drawn; cancelling, and what then stays; and the memory of the process.
+The asked figures stand beside. Writes ``results/desktop_responsiveness[_METHOD].{json,md}``.
 """
 
 from __future__ import annotations
@@ -25,18 +28,26 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from screen import refining
+from screen.heart import Heart, turn, wait
+from screen.whole_body import drawn_whole_body
+
 RESULTS = Path(__file__).parent / "results"
+ENGINES = {
+    "mvg": ("torch", "torchvision", "timm"),
+    "autopaint": ("torch", "monai"),
+    "anomalyclip": ("torch", "open_clip"),
+}
+MODELS = {"mvg": "mvg/phantom", "autopaint": "autopaint/phantom", "anomalyclip": "anomalyclip/demo"}
 HEAVY = ("torch", "torchvision", "monai", "open_clip", "timm", "SimpleITK")
-WHOLE_BODY = (267, 128, 128)
 REAL_DATA = Path(os.environ.get("GRISAILLE_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 REAL_PET = REAL_DATA / "sarcoma" / "STS_001" / "wholebody_pet_dicom"
-_TICK_MS = 2
 
 
 @dataclass(frozen=True)
@@ -46,28 +57,6 @@ class Figure:
     what: str
     seen: str
     asked: str = ""
-
-
-class Heart:
-    """Beats with the event loop; the longest pause between two beats is how long the screen stood still."""
-
-    def __init__(self) -> None:
-        from qtpy.QtCore import Qt, QTimer
-
-        self.longest_s = 0.0
-        self._last = time.perf_counter()
-        self._timer = QTimer()
-        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self._timer.setInterval(_TICK_MS)
-        self._timer.timeout.connect(self._beat)
-        self._timer.start()
-
-    def restart(self) -> None:
-        self.longest_s, self._last = 0.0, time.perf_counter()
-
-    def _beat(self) -> None:
-        now = time.perf_counter()
-        self.longest_s, self._last = max(self.longest_s, now - self._last), now
 
 
 def discovery() -> list[Figure]:
@@ -132,7 +121,7 @@ def in_the_window(method: str, model: str, sample: str, device: str) -> list[Fig
     import napari
 
     from grisaille.desktop import layers
-    from grisaille.desktop.contributions import MVG, AutoPaint
+    from grisaille.desktop.contributions import MVG, AnomalyCLIP, AutoPaint
     from grisaille.desktop.maker import Model
     from grisaille.flows import samples
 
@@ -140,20 +129,21 @@ def in_the_window(method: str, model: str, sample: str, device: str) -> list[Fig
     viewer.window.resize(1500, 950)
     study = samples.study(sample)
     layers.add_study(viewer, study)
-    is_mvg = method == "mvg"
-    panel = (MVG if is_mvg else AutoPaint)(viewer)
+    panel = {"mvg": MVG, "autopaint": AutoPaint, "anomalyclip": AnomalyCLIP}[method](viewer)
     panel.face.models.add(Model(model, model))
     panel.face.device.setCurrentText(device)
     viewer.window.add_dock_widget(panel, name=method, area="right")
     heart = Heart()
-    _turn(0.5)
-    engine = ("torch", "torchvision", "timm") if is_mvg else ("torch", "monai")
-    figures = [*first_import(heart, engine), *a_run(panel, heart, "first"), *a_run(panel, heart, "second")]
-    figures += cancelling(panel)
-    if is_mvg:
+    turn(0.5)
+    figures = first_import(heart, ENGINES[method])
+    if method == "anomalyclip":
+        figures += refined(viewer, panel, heart)
+    else:
+        figures += [*a_run(panel, heart, "first"), *a_run(panel, heart, "second"), *cancelling(panel)]
+    if method == "mvg":
         figures += [*slider(viewer, f"{sample}, {study.reference}"), *stroke(viewer)]
         figures += whole_body(viewer, panel)
-    else:
+    elif method == "autopaint":
         figures += a_repaint(viewer, heart)
     viewer.close()
     return figures
@@ -168,7 +158,7 @@ def first_import(heart: Heart, engine: tuple[str, ...]) -> list[Figure]:
     heart.restart()
     started = time.perf_counter()
     job.start(lambda run: None)
-    _wait(lambda: not job.is_running)
+    wait(lambda: not job.is_running)
     return [
         Figure("first import of the AI stack", f"{time.perf_counter() - started:.1f} s"),
         Figure("longest pause of the event loop during it", f"{1000 * heart.longest_s:.0f} ms"),
@@ -192,8 +182,8 @@ def a_run(panel: Any, heart: Heart, which: str) -> list[Figure]:
     panel._job.finished.disconnect(panel._on_finished)
     panel._job.finished.connect(done)
     panel._job.finished.connect(panel._on_finished)
-    _wait(lambda: not panel.is_running)
-    _turn(0.3)
+    wait(lambda: not panel.is_running)
+    turn(0.3)
     if not panel.has_result:
         raise SystemExit(f"the run failed: {panel.face.status.line.text()}")
     return [
@@ -207,16 +197,42 @@ def a_run(panel: Any, heart: Heart, which: str) -> list[Figure]:
     ]
 
 
+def refined(viewer: Any, panel: Any, heart: Heart) -> list[Figure]:
+    """Runs with a coarse map first: two that look at every slice, one that finds them looked at, and cancelled ones."""
+    figures, whole_s = [], 0.0
+    with tempfile.TemporaryDirectory(prefix="grisaille-") as kept:
+        refining.keep_features_in(Path(kept))
+        for which, asked in (("first run", ""), ("second run", "< 100 ms"), ("run on kept features", "< 100 ms")):
+            if which == "second run":
+                refining.forget_features(Path(kept))
+            told = refining.a_run(panel, heart)
+            whole_s = max(whole_s, told.came_s[-1])
+            figures += [
+                Figure(f"{which}: coarse map, then whole", f"{told.came_s[0]:.1f} s, {told.came_s[-1]:.1f} s"),
+                Figure("longest pause of the event loop between them", f"{1000 * max(told.working_s):.0f} ms", asked),
+                Figure("longest pause while one is drawn", f"{1000 * max(told.drawing_s):.0f} ms"),
+            ]
+        seconds = refining.cancelled(panel, whole_s, (0.03, 0.2, 0.4, 0.6, 0.8), Path(kept))
+        stays, said = refining.cancelled_after_preview(viewer, panel, Path(kept))
+    peak = refining.peak_mb()
+    return [
+        *figures,
+        Figure(f"from Cancel to the end, longest of {len(seconds)}", f"{1000 * max(seconds):.0f} ms", "< 500 ms"),
+        Figure("the map that stays after Cancel is marked", f"{stays or 'not'}; {said}", "every nth slice only"),
+        Figure("peak memory of the process", "not told" if peak is None else f"{peak:.0f} MB"),
+    ]
+
+
 def cancelling(panel: Any) -> list[Figure]:
     """Cancel in the middle of scoring, five times."""
     seconds = []
     bar = panel.face.status.bar
     for share in (0.02, 0.05, 0.1, 0.15, 0.2):
         panel.run()
-        _wait(lambda share=share: bar.maximum() > 8 and bar.value() >= share * bar.maximum())
+        wait(lambda share=share: bar.maximum() > 8 and bar.value() >= share * bar.maximum())
         started = time.perf_counter()
         panel.cancel()
-        _wait(lambda: not panel.is_running)
+        wait(lambda: not panel.is_running)
         seconds.append(time.perf_counter() - started)
     return [Figure("from Cancel to the end, longest of 5", f"{1000 * max(seconds):.0f} ms", "< 500 ms")]
 
@@ -229,14 +245,14 @@ def a_repaint(viewer: Any, heart: Heart) -> list[Figure]:
     seconds, pauses, sizes = [], [], []
     for _ in review.table.findings[:3]:
         review.table.step(1)
-        _turn(0.3)
+        turn(0.3)
         sizes.append(review.table.current.volume_ml)
         heart.restart()
         started = time.perf_counter()
         review.repaint()
-        _wait(lambda: not review.repainting.is_running)
+        wait(lambda: not review.repainting.is_running)
         seconds.append(time.perf_counter() - started)
-        _turn(0.3)
+        turn(0.3)
         pauses.append(heart.longest_s)
     volumes = ", ".join(f"{volume:.1f}" for volume in sizes)
     return [
@@ -256,13 +272,13 @@ def slider(viewer: Any, where: str) -> list[Figure]:
         review._relabeller.relabelled.connect(told.append)
         started = time.perf_counter()
         review.threshold._slider.setValue(step)
-        _wait(lambda told=told: bool(told))
+        wait(lambda told=told: bool(told))
         labelled.append(1000 * (time.perf_counter() - started))
-        _wait(lambda: review._book.current._job is None)
+        wait(lambda: review._book.current._job is None)
         measured.append(1000 * (time.perf_counter() - started))
         most = max(most, len(review.table.findings))
         review._relabeller.relabelled.disconnect(told.append)
-        _turn(0.1)
+        turn(0.1)
     return [
         Figure(f"slider to labels: {where}", _spread(labelled), "< 100 ms"),
         Figure(f"slider to the measured table, up to {most} findings", _spread(measured)),
@@ -285,7 +301,7 @@ def stroke(viewer: Any) -> list[Figure]:
     ball = np.argwhere(np.ones((1, 7, 7))) + middle - (0, 3, 3)
     layer.data_setitem(tuple(ball.T), 999)
     started = time.perf_counter()
-    _wait(lambda: any(one.edited for one in review.table.findings))
+    wait(lambda: any(one.edited for one in review.table.findings))
     return [Figure("from a stroke to the measured table", f"{time.perf_counter() - started:.2f} s", "< 1 s")]
 
 
@@ -299,7 +315,7 @@ def whole_body(viewer: Any, panel: Any) -> list[Figure]:
 
     viewer.layers.clear()
     if not REAL_PET.is_dir():
-        result, study = _drawn_whole_body(review_of(viewer).result, review_of(viewer).source.method)
+        result, study = drawn_whole_body(review_of(viewer).result, review_of(viewer).source.method)
         layers.add_study(viewer, study)
         review_of(viewer).show_result(result, Source(study, review_of(viewer).source.method))
     else:
@@ -307,38 +323,10 @@ def whole_body(viewer: Any, panel: Any) -> list[Figure]:
         layers.add_study(viewer, study)
         panel.face.choosers[Modality.PET.key].choose(viewer.layers[-1])
         panel.run()
-        _wait(lambda: not panel.is_running)
-    _turn(0.5)
+        wait(lambda: not panel.is_running)
+    turn(0.5)
     where = f"{'real' if REAL_PET.is_dir() else 'drawn'} whole body, {study.reference}"
     return [*slider(viewer, where), *stroke(viewer)]
-
-
-def _drawn_whole_body(last: Any, method: Any) -> tuple[Any, Any]:
-    """Forty balls of rising score in a body of scores below every cut."""
-    import numpy as np
-
-    from grisaille.core.anomaly import BODY, AnomalyMap, SliceScores
-    from grisaille.core.calibration import Per
-    from grisaille.core.grid import Axis, Grid
-    from grisaille.core.study import Study
-    from grisaille.core.volume import Modality, Unit, Volume
-    from grisaille.flows.detect import relabel
-
-    random = np.random.default_rng(0)
-    grid = Grid.from_spacing(WHOLE_BODY, (3.27, 4.69, 4.69))
-    cuts = last.anomaly.calibration.cuts
-    scores = random.uniform(0, cuts[0], WHOLE_BODY).astype(np.float32)
-    ball = np.argwhere(np.linalg.norm(np.indices((13, 13, 13)) - 6, axis=0) <= 6)
-    for score in np.linspace(cuts[0], cuts[-1], 40):
-        near = ball[np.linalg.norm(ball - 6, axis=1) <= random.uniform(2, 6)]
-        scores[tuple((near + random.integers(0, np.asarray(WHOLE_BODY) - 13)).T)] = score
-    pet = Volume(scores, grid, Modality.PET, Unit.SUVBW, name="PET")
-    study = Study.of(pet)
-    body = pet.with_voxels(np.ones(WHOLE_BODY, np.uint8))
-    values = SliceScores(Axis.AXIAL, scores.mean(axis=(1, 2)))
-    anomaly = AnomalyMap(scores, values, grid, last.anomaly.calibration, extras={BODY: body})
-    unmarked = type(last)(anomaly, last.labels, (), last.provenance)
-    return relabel(unmarked, study, method, 1.0, Per.SCAN), study
 
 
 def _ask(program: str) -> str:
@@ -349,24 +337,6 @@ def _ask(program: str) -> str:
     return ended.stdout.splitlines()[-1]
 
 
-def _turn(seconds: float) -> None:
-    end = time.perf_counter() + seconds
-    _wait(lambda: time.perf_counter() >= end)
-
-
-def _wait(condition: Callable[[], bool], timeout_s: float = 900) -> None:
-    """Run Qt's own event loop, as a viewer does, until ``condition`` holds."""
-    from qtpy.QtCore import QEventLoop, QTimer
-
-    loop, poll, end = QEventLoop(), QTimer(), time.perf_counter() + timeout_s
-    poll.setInterval(_TICK_MS)
-    poll.timeout.connect(lambda: loop.quit() if condition() or time.perf_counter() > end else None)
-    poll.start()
-    loop.exec()
-    if not condition():
-        raise SystemExit("waited in vain")
-
-
 def table(figures: list[Figure], conditions: str) -> str:
     """As Markdown."""
     rows = "\n".join(f"| {one.what} | {one.seen} | {one.asked} |" for one in figures)
@@ -375,7 +345,7 @@ def table(figures: list[Figure], conditions: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--method", choices=("mvg", "autopaint"), default="mvg")
+    parser.add_argument("--method", choices=tuple(ENGINES), default="mvg")
     parser.add_argument("--model", help="of the method; the one that ships if not given")
     parser.add_argument("--sample", default="petct_lesions_1")
     parser.add_argument("--device", default="cpu")
@@ -383,7 +353,7 @@ def main() -> int:
     if sys.platform.startswith("linux") and not os.environ.get("DISPLAY") and shutil.which("xvfb-run"):
         again = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24", sys.executable, *sys.argv]
         return subprocess.run(again, check=False).returncode
-    model = arguments.model or f"{arguments.method}/phantom"
+    model = arguments.model or MODELS[arguments.method]
     is_mvg = arguments.method == "mvg"
     figures = [*discovery(), *start()] if is_mvg else []
     figures += in_the_window(arguments.method, model, arguments.sample, arguments.device)
@@ -391,7 +361,7 @@ def main() -> int:
     conditions = f"{os.cpu_count()} cores{load}; model {model}, sample {arguments.sample}, {arguments.device}"
     RESULTS.mkdir(exist_ok=True)
     text = table(figures, conditions)
-    name = "desktop_responsiveness" if is_mvg else "desktop_responsiveness_autopaint"
+    name = "desktop_responsiveness" if is_mvg else f"desktop_responsiveness_{arguments.method}"
     (RESULTS / f"{name}.md").write_text(text, "utf-8")
     content = {"conditions": conditions, "figures": [asdict(one) for one in figures]}
     (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")

@@ -41,7 +41,9 @@ class IntensityConfig(Config):
     """Its settings, one of each kind."""
 
     side: Side = knob(Side.BOTH, "Which side of the mean is unusual")
-    smallest_ml: float = knob(0.0, "Smaller findings are left out", low=0, high=100, unit="ml", after_fit=True)
+    smallest_ml: float = knob(
+        0.0, "Smaller findings are left out", low=0, high=100, unit="ml", after_fit=True, spares_scores=True
+    )
     robust: bool = knob(False, "Median instead of mean")
     weights_wanted: int = knob(0, "How many weights files to ask for, 100 % pretence", low=0, high=2)
     windows: tuple[float, ...] = knob((0.0, 30.0), "Low and high value", advanced=True)

@@ -24,7 +24,7 @@ from grisaille.core.run import Run
 from grisaille.core.volume import Modality, Unit, Volume
 from grisaille.flows.cases import healthy_cases
 from grisaille.flows.load import load_method, save_method
-from grisaille.io.labels import write_labels
+from grisaille.io.labels import read_labels, write_labels
 from grisaille.io.volumes import write_volume
 from grisaille.methods import catalog
 from intensity_method import IntensityConfig, IntensityMethod
@@ -584,6 +584,31 @@ def test_detect_ranks_the_organs_of_a_file_against_healthy_studies(place, tmp_pa
     assert list(organs) == ["left", "right"]
     assert organs["left"]["percentile"] == "80"  # above all four, itself counted
     assert (tmp_path / "one" / "organ_z.nii.gz").is_file()
+    assert detect_organs(place, tmp_path / "edge", *words, "--organ-edge", "4") == 1
+    assert not (tmp_path / "edge").exists()  # refused before the work
+
+
+def test_a_reference_that_is_there_is_not_written_over_unasked(place, tmp_path, capsys):
+    kept = tmp_path / "healthy.json"
+    kept.write_text("kept")
+    words = [put_organs(a_study(tmp_path / "good", 1)), "--organs", "organs.nii.gz", "--write-organ-reference", kept]
+    assert detect_organs(place, tmp_path / "out", *words) == 1
+    assert "healthy.json is there already" in capsys.readouterr().err
+    assert kept.read_text() == "kept"
+    assert not (tmp_path / "out").exists()
+
+
+def test_detect_cuts_each_organ_by_its_own_scores(place, tmp_path, capsys):
+    ill = put_organs(a_study(tmp_path / "ill", 50, hot=True))
+    words = [ill, "--organs", "organs.nii.gz", "--top", "0.01"]
+    assert detect_organs(place, tmp_path / "body", *words) == 0
+    assert detect_organs(place, tmp_path / "each", *words, "--per", "organ") == 0
+    organs = read_labels(ill / "organs.nii.gz").voxels
+    whole, each = (read_labels(tmp_path / out / "labels.nii.gz").voxels > 0 for out in ("body", "each"))
+    assert not whole[organs == 1].any()
+    assert each[organs == 1].any()
+    assert detect_organs(place, tmp_path / "none", ill, "--top", "0.01", "--per", "organ") == 2
+    assert "--per organ needs --top and --organs" in capsys.readouterr().err
 
 
 def test_detect_ranks_organs_by_thresholds_and_without_being_asked_none(place, tmp_path):

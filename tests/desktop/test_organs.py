@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from qtpy.QtGui import QGuiApplication
 
 from fake_method import fake_maker, pet_with_spots
 from fake_painter import FakePainter
+from grisaille.core.calibration import Per
 from grisaille.core.grid import Grid
 from grisaille.core.labels import Labels
 from grisaille.core.volume import Modality, Unit, Volume
@@ -22,6 +24,7 @@ from grisaille.desktop.organs_dock import OrgansDock, docked_organs
 from grisaille.desktop.panel import MethodPanel
 from grisaille.desktop.review import review_of
 from grisaille.desktop.world import grid_of, lps_from_world
+from grisaille.io.organs import read_organ_reference, write_organ_reference
 
 pytestmark = pytest.mark.screen
 
@@ -90,6 +93,10 @@ def test_the_organ_anomaly_map_lies_where_the_patient_does(dock: Any, pet_viewer
     assert grid_of(z).is_close(PET.grid)
     assert z.data[tuple(np.argwhere(PET.voxels == 7)[0])] > 3
     assert z.visible
+    assert (
+        z.colormap.map(np.array([0.0, 0.2]))[:, 3].max() == 0
+    )  # what is usual for the organ, or less, is not coloured
+    assert z.contrast_limits[0] == 0
     assert not pet_viewer.layers["FAKE anomaly, PET"].visible
     assert pet_viewer.layers["FAKE findings"].visible
 
@@ -123,6 +130,9 @@ def test_the_table_sorts_by_number_and_goes_to_clipboard_and_file(
     docked = ranked(dock(fake_maker()), layer, qtbot)
     titles = [docked.table._model._columns[at].title for at in range(docked.table._model.columnCount())]
     assert titles[:4] == ["Organ", "Top z", "Highest z", "Volume ml"]  # no percentile without a reference
+    assert "SUVmax" in titles
+    assert "HU" not in titles  # nor a column of dashes without a CT
+    assert docked.table._sorted.index(0, titles.index("Max")).data() == "7.000"
     volumes = titles.index("Volume ml")
     docked.table.sortByColumn(volumes, docked.table.horizontalHeader().sortIndicatorOrder().AscendingOrder)
     shown = [float(docked.table._sorted.index(row, volumes).data()) for row in range(2)]
@@ -157,6 +167,81 @@ def test_a_repaint_ranks_the_organs_again(dock: Any, pet_viewer: Any, add_ct: Vo
     qtbot.waitUntil(lambda: not review.repainting.is_running)
     qtbot.waitUntil(lambda: docked.table.organs != before)
     assert docked.table.organs[0].score_max == pytest.approx(before[0].score_max + 1)
+
+
+def titles(docked: OrgansDock) -> list[str]:
+    return [docked.table._model._columns[at].title for at in range(docked.table._model.columnCount())]
+
+
+def test_edge_and_healthy_studies_are_chosen_in_the_dock_and_hold_for_the_next_run(
+    dock: Any, pet_viewer: Any, qtbot: Any, tmp_path: Path
+) -> None:
+    layer = layers.add_labels(pet_viewer, halves(PET.grid), name="sides")
+    panel = dock(fake_maker())
+    docked = ranked(panel, layer, qtbot)
+    assert "Percentile" not in titles(docked)
+    whole = docked.table.organs[0].score_mean
+    docked.options.edge.setValue(8.0)
+    qtbot.waitUntil(lambda: docked.table.organs[0].score_mean != whole)
+    healthy = tmp_path / "healthy.json"
+    docked.add_to(healthy)
+    assert "which holds 1 healthy study now" in docked.title.text()
+    docked.options.edge.setValue(0.0)
+    docked.compare_with(healthy)
+    assert docked.options.ranking.edge_mm == 8.0  # as in the file, and no other can be chosen
+    assert not docked.options.edge.isEnabled()
+    qtbot.waitUntil(lambda: "Percentile" in titles(docked))
+    before = healthy.read_bytes()
+    docked.add_to(healthy)
+    assert "already" in docked.title.text()
+    assert healthy.read_bytes() == before
+    assert ranked(panel, layer, qtbot).table.organs[0].percentile == 0.0
+    docked.options.drop.click()
+    qtbot.waitUntil(lambda: "Percentile" not in titles(docked))
+
+
+def test_healthy_studies_of_another_model_or_other_settings_are_refused_and_no_run_is_lost(
+    dock: Any, pet_viewer: Any, qtbot: Any, tmp_path: Path
+) -> None:
+    layer = layers.add_labels(pet_viewer, halves(PET.grid), name="sides")
+    panel = dock(fake_maker())
+    docked = ranked(panel, layer, qtbot)
+    docked.add_to(tmp_path / "healthy.json")
+    own = read_organ_reference(tmp_path / "healthy.json")
+    write_organ_reference(replace(own, scoring=replace(own.scoring, method="mvg")), tmp_path / "others.json")
+    docked.compare_with(tmp_path / "others.json")
+    assert docked.title.text().startswith("others.json was made by another model (mvg)")
+    assert docked.options.ranking.reference is None
+    docked.compare_with(tmp_path / "healthy.json")
+    qtbot.waitUntil(lambda: "Percentile" in titles(docked))
+    panel.face.form.editor("fast").setChecked(False)
+    ranked(panel, layer, qtbot)
+    assert panel.has_result
+    assert docked.title.text().startswith("healthy.json was made with other settings than these scores: fast is True")
+    assert "Percentile" not in titles(docked)
+    assert docked.options.ranking.reference is None
+
+
+def test_a_share_of_each_organ_is_offered_where_organs_were_asked_for_and_the_labels_follow(
+    dock: Any, pet_viewer: Any, qtbot: Any
+) -> None:
+    organs = halves(PET.grid)
+    layer = layers.add_labels(pet_viewer, organs, name="sides")
+    panel = dock(fake_maker())
+    ranked(panel, layer, qtbot)
+    review = review_of(pet_viewer)
+    per = review.threshold._per
+    per.setCurrentIndex(per.findData(Per.ORGAN))
+    qtbot.waitUntil(lambda: review.result.provenance.asked.per is Per.ORGAN)
+    assert "what lies in no organ is not marked" in review.threshold._promise.text()
+    assert set(organs.voxels[review.labels_layer.data > 0]) == {1, 2}
+    ranked(panel, layer, qtbot)  # and stays so in the next run
+    assert review.result.provenance.asked.per is Per.ORGAN
+    panel.face.organs.choose(None)
+    panel.run()
+    qtbot.waitUntil(lambda: not panel.is_running)
+    assert review.result.provenance.asked.per is Per.SHARE
+    assert per.findData(Per.ORGAN) < 0
 
 
 def test_the_chooser_follows_the_layers_and_keeps_its_choice(pet_viewer: Any, qtbot: Any) -> None:

@@ -12,15 +12,18 @@ import pytest
 from qtpy.QtWidgets import QDialogButtonBox, QLabel
 
 from fake_method import FakeConfig, FakeMethod, fake_maker, pet_with_spots
-from grisaille.core.errors import DamagedWeights
+from grisaille.core.errors import DamagedWeights, MissingWeights
 from grisaille.core.result import RESEARCH_USE, SYNTHETIC_CAVEAT
 from grisaille.core.volume import Modality
 from grisaille.desktop import layers
 from grisaille.desktop.fit_dialog import FitDialog, FitOrder
 from grisaille.desktop.ink import ink
-from grisaille.desktop.maker import Model
+from grisaille.desktop.maker import Model, maker
 from grisaille.desktop.panel import MethodPanel
 from grisaille.desktop.review import review_of
+from grisaille.methods.anomalyclip.config import AnomalyClipConfig, ClipName
+from grisaille.weights import store
+from grisaille.weights.bundle import Bundle, write_bundle
 
 pytestmark = pytest.mark.screen
 
@@ -249,3 +252,51 @@ def test_the_form_shows_what_the_chosen_model_was_fitted_with(dock: Any) -> None
     assert panel.face.form.config() == fitted["fake/one"]
     panel.face.models.add(Model("other", "other"))
     assert panel.face.form.config() == fitted["other"]
+
+
+# --- models that are not on this machine
+
+
+def test_a_model_that_is_not_here_shows_no_settings_of_another(pet_viewer: Any, dock: Any, qtbot: Any) -> None:
+    here: list[FakeConfig] = []
+
+    def fitted_config(ref: str) -> FakeConfig:
+        if not here:
+            raise MissingWeights(f"{ref} was not found; looked for it in a folder; get its file by hand")
+        return here[0]
+
+    panel = dock(fake_maker(fitted_config=fitted_config))
+    assert not panel.face.form.isVisibleTo(panel)
+    assert panel.face.status.line.text().startswith("Fake/one was not found; looked for")
+    panel.run()
+    assert not panel.is_running
+    assert not panel.face.form.isVisibleTo(panel)
+    here.append(FakeConfig(folds=7))
+    panel.run()  # its file was brought meanwhile
+    qtbot.waitUntil(lambda: not panel.is_running)
+    assert panel.has_result
+    assert panel.face.form.isVisibleTo(panel)
+    assert panel.face.form.config() == here[0]
+
+
+def test_what_anomalyclip_lacks_is_said_with_the_places_and_the_command(
+    pet_viewer: Any, dock: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.delenv(store.FOLDERS_VARIABLE, raising=False)
+    panel = dock(maker("anomalyclip", "AnomalyCLIP", (), learns_of_healthy=False))
+    panel.face.models.choice.setCurrentText("anomalyclip/mvtec")
+    said = panel.face.status.line.text()
+    assert said.startswith("Anomalyclip/mvtec was not found; looked for")
+    assert str(tmp_path / "cache") in said
+    assert "`grisaille weights add FILE --as anomalyclip/mvtec`" in said
+    assert not panel.face.form.isVisibleTo(panel)
+    config = AnomalyClipConfig(backbone=ClipName.VIT_L14_336)
+    prompts = {"method": "anomalyclip", "config": config.to_mapping()}
+    write_bundle(Bundle({"context": np.zeros(1)}, prompts), tmp_path / "mine.safetensors")
+    panel.face.models.add_file(tmp_path / "mine.safetensors")
+    assert panel.face.form.isVisibleTo(panel)
+    assert panel.face.form.editor("backbone").currentText() == "clip-vit-l-14-336"
+    said = panel.face.status.line.text()
+    assert said.startswith("Clip-vit-l-14-336 was not found; looked for")
+    assert "`grisaille weights get clip-vit-l-14-336`" in said

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grisaille.core.errors import ShapeError
+from grisaille.core.errors import Cancelled, ShapeError
 from grisaille.core.grid import Grid
 from grisaille.core.labels import Labels
+from grisaille.core.run import Run
 from grisaille.core.study import Study
 from grisaille.core.volume import Modality, Unit, Volume
 from grisaille.imaging.resample import resample, resample_array
@@ -126,3 +127,20 @@ def test_every_dtype_reads(dtype) -> None:
 def test_an_array_of_another_shape_is_refused() -> None:
     with pytest.raises(ShapeError, match="array to resample"):
         resample_array(np.zeros((2, 2, 2)), SOURCE, SOURCE)
+
+
+@pytest.mark.parametrize("degrees", [0.0, 20.0])
+def test_a_run_that_may_stop_it_changes_no_value(degrees: float) -> None:
+    finer = turned(SOURCE.spaced([1.0, 1.5, 1.5]), degrees, (0, 2))
+    whole = resample_array(ramp(SOURCE), SOURCE, finer, outside=-99.0)
+    in_slabs = resample_array(ramp(SOURCE), SOURCE, finer, outside=-99.0, run=Run())
+    assert len(whole) > 16, "else it is one slab"
+    np.testing.assert_allclose(in_slabs, whole, atol=1e-4)
+
+
+def test_it_stops_after_a_few_slices() -> None:
+    asked: list[None] = []
+    run = Run(is_cancelled=lambda: len(asked) > 1 or asked.append(None) is not None)
+    with pytest.raises(Cancelled):
+        resample_array(ramp(SOURCE), SOURCE, SOURCE.spaced([0.5, 8.0, 8.0]), run=run)
+    assert len(asked) == 2

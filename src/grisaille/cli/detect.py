@@ -53,10 +53,16 @@ def add_detect(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> Non
         "--false-positives", type=float, default=1.0, metavar="N", help="allowed on healthy tissue (1.0)"
     )
     group.add_argument(
-        "--per", choices=("scan", "voxel"), default="scan", help="findings a scan, or share of voxels (scan)"
+        "--per",
+        choices=("scan", "voxel", "organ"),
+        default="scan",
+        help="findings a scan, or share of voxels; with --top and --organs, organ: the share of each organ (scan)",
     )
     group.add_argument(
-        "--top", type=float, metavar="SHARE", help="instead: the most anomalous share of the body, 0 to 1"
+        "--top",
+        type=float,
+        metavar="SHARE",
+        help="instead: the most anomalous share of the body, or with --per organ of each organ, 0 to 1",
     )
     add_organ_flags(parser)
     options.add_study_flags(parser)
@@ -93,6 +99,8 @@ def _detect(given: argparse.Namespace, console: Console) -> int:
 
     if bool(given.studies) == bool(given.ct or given.pet):
         given.refuse("give either STUDY folders, or one study by --ct and --pet")
+    if given.per == "organ" and (given.top is None or not given.organs):
+        given.refuse("--per organ needs --top and --organs")
     asked_for(given.false_positives, given.per, given.top)
     require_place(given.out)
     if given.out.is_dir() and any(given.out.iterdir()) and not given.overwrite:
@@ -104,6 +112,7 @@ def _detect(given: argparse.Namespace, console: Console) -> int:
         allow_download=given.allow_download,
         settings=options.settings_of(given),
     )
+    order.require_fits(method)
     run = console.listen(options.run_of(given))
     rows, healthy = [], []
     for path, out in _places(given):
@@ -157,15 +166,17 @@ def _one(
     said_run = replace(run, on_note=say)
     try:
         study = _read(given, path, run)
+        organs = order.labels(study, path, len(given.studies) <= 1)
         result = detect(
             study,
             method,
             false_positives=given.false_positives,
             per=given.per,
             top=given.top,
+            organs=organs,
             run=said_run,
         )
-        result = order.followed(result, study, path, len(given.studies) <= 1, said_run)
+        result = order.followed(result, study, organs, said_run)
         write_result(result, out, overwrite=given.overwrite)
     except Cancelled:
         raise

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grisaille.core.errors import InputError
+from grisaille.core.errors import InputError, OutputError
 from grisaille.core.organ import THRESHOLDS
 from grisaille.core.safe_write import require_place
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from grisaille.core.result import Result
     from grisaille.core.run import Run
     from grisaille.core.study import Study
+    from grisaille.methods.base import Method
 
 
 def add_organ_flags(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +55,7 @@ class OrganOrder:
         if not given.organs and (given.organ_reference or given.write_organ_reference or given.organ_edge):
             given.refuse("--organ-edge, --organ-reference and --write-organ-reference need --organs")
         if given.write_organ_reference is not None:
-            require_place(given.write_organ_reference.parent)
+            _require_free(given.write_organ_reference, given.overwrite)
         reference = None
         if given.organ_reference is not None:
             from grisaille.io.organs import read_organ_reference
@@ -67,17 +68,18 @@ class OrganOrder:
             )
         return cls(given.organs, given.organ_edge, reference)
 
-    def followed(self, result: Result, study: Study, path: Path | None, is_only: bool, run: Run) -> Result:
-        """The result of a study, which lies at ``path``, with the organs asked for."""
+    def require_fits(self, method: Method) -> None:
+        """Raise ``InputError`` unless scores of this method can be compared with the reference, if there is one."""
+        from grisaille.core.result import Scoring
+
+        if self.reference is not None:
+            hashes = tuple(used.sha256 for used in method.weights)
+            self.reference.require_fits(Scoring(method.name, hashes, method.config.scoring()), self.edge_mm)
+
+    def labels(self, study: Study, path: Path | None, is_only: bool) -> Labels | None:
+        """The organs of a study, which lies at ``path``; None where none were asked for."""
         if not self.organs:
-            return result
-        from grisaille.flows.organs import with_organs
-
-        organs = self._labels(study, path, is_only)
-        return with_organs(result, study, organs, reference=self.reference, edge_mm=self.edge_mm, run=run)
-
-    def _labels(self, study: Study, path: Path | None, is_only: bool) -> Labels:
-        assert self.organs is not None
+            return None
         if self.organs == THRESHOLDS:
             from grisaille.imaging.threshold_organs import threshold_organs
 
@@ -87,6 +89,20 @@ class OrganOrder:
         inside = None if path is None else (path if path.is_dir() else path.parent) / self.organs
         beside = inside is not None and (inside.is_file() or not is_only)
         return read_labels(inside if inside is not None and beside else self.organs)
+
+    def followed(self, result: Result, study: Study, organs: Labels | None, run: Run) -> Result:
+        """The result of a study with its organs ranked as asked, if there are any."""
+        if organs is None:
+            return result
+        from grisaille.flows.organs import with_organs
+
+        return with_organs(result, study, organs, reference=self.reference, edge_mm=self.edge_mm, run=run)
+
+
+def _require_free(path: Path, may_replace: bool) -> None:
+    require_place(path.parent)
+    if path.exists() and not may_replace:
+        raise OutputError(f"{path.name} is there already; give another name, or --overwrite to replace it")
 
 
 def write_reference(references: Sequence[OrganReference], path: Path) -> None:

@@ -20,6 +20,10 @@ BODY = "body"
 """Key of the body mask among the extras of an anomaly map."""
 
 
+ORGANS = "organs"
+"""Key of the organs' label numbers among the extras, where there is to be a threshold for each."""
+
+
 @dataclass(frozen=True, eq=False)
 class SliceScores:
     """One score a slice of the reference grid along ``axis``; (n,) float32."""
@@ -88,6 +92,11 @@ class AnomalyMap:
         if BODY not in self.extras:
             return np.ones(self.grid.shape, dtype=bool)
         return self.extras[BODY].voxels.astype(bool)
+
+    @property
+    def organs(self) -> npt.NDArray[np.uint16] | None:
+        """(z, y, x) the number of the organ that each voxel lies in, 0 for none; None where no organs were given."""
+        return np.asarray(self.extras[ORGANS].voxels, dtype=np.uint16) if ORGANS in self.extras else None
 
     def cut_of_share(self, share: float) -> float:
         """The score that this share of the judged voxels reaches; it promises nothing.

@@ -24,12 +24,18 @@ class Per(StrEnum):
     """What a threshold is asked in.
 
     ``SCAN``: findings on a healthy scan. ``VOXEL``: share of healthy voxels marked.
-    ``SHARE``: the most anomalous share of this body, which promises nothing.
+    ``SHARE``: the most anomalous share of this body, ``ORGAN``: that of each organ of it; both promise nothing.
     """
 
     SCAN = "scan"
     VOXEL = "voxel"
     SHARE = "share"
+    ORGAN = "organ"
+
+    @property
+    def is_share(self) -> bool:
+        """Whether the cut comes from the patient's own scores, and not from a calibration."""
+        return self in (Per.SHARE, Per.ORGAN)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +105,7 @@ class Calibration:
 
     def smallest(self, per: Per) -> float:
         """The smallest rate that these scans can promise."""
-        if self.source is CalibrationSource.NONE or per is Per.SHARE:
+        if self.source is CalibrationSource.NONE or per.is_share:
             return 0.0
         return float(self.expected(per)[-1])
 
@@ -111,7 +117,7 @@ class Calibration:
         Raises
         ------
         ConfigError
-            If there is nothing to promise from, or ``per`` is a share of the body.
+            If there is nothing to promise from, or ``per`` is a share of the body or of organs.
         """
         per = Per(per)
         if self.source is CalibrationSource.NONE:
@@ -119,8 +125,8 @@ class Calibration:
                 "this model was never calibrated on healthy scans, so false positives cannot be promised; "
                 "give the most anomalous share of the body instead (top), or calibrate it"
             )
-        if per is Per.SHARE:
-            raise ConfigError("a share of the body is cut from its own scores, not from a calibration")
+        if per.is_share:
+            raise ConfigError("a share of the body or of organs is cut from its own scores, not from a calibration")
         if not asked > 0:
             raise ConfigError(f"false positives per {per.value} is {asked}, expected a number above 0")
         enough = np.flatnonzero(self.expected(per) <= asked)

@@ -23,7 +23,8 @@ class Knob:
 
     ``kind`` is bool, int, float, str, a StrEnum, or tuple for a list of ``element`` values;
     ``optional`` knobs may also be None. ``advanced`` knobs are folded away at first. Knobs that a
-    fit does not rest on, ``after_fit``, may be changed on a fitted method.
+    fit does not rest on, ``after_fit``, may be changed on a fitted method. Knobs with ``spares_scores``
+    change what is marked, or how fast, and no score.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Knob:
     unit: str = ""
     advanced: bool = False
     after_fit: bool = False
+    spares_scores: bool = False
     optional: bool = False
     element: type | None = None
 
@@ -48,6 +50,7 @@ def knob(
     unit: str = "",
     advanced: bool = False,
     after_fit: bool = False,
+    spares_scores: bool = False,
 ) -> Any:
     """A dataclass field that carries what a form, a flag or a file needs to know of it."""
     return field(
@@ -59,6 +62,7 @@ def knob(
             "unit": unit,
             "advanced": advanced,
             "after_fit": after_fit,
+            "spares_scores": spares_scores,
         },
     )
 
@@ -77,6 +81,11 @@ class Config:
         for one in knobs(type(self)):
             object.__setattr__(self, one.name, _checked(one, getattr(self, one.name)))
 
+    @property
+    def required_weights(self) -> tuple[str, ...]:
+        """Names of the weights cards of the networks that a method of these settings rests on."""
+        return ()
+
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Self:
         """Settings from plain values, as read from TOML or JSON; unknown names are refused."""
@@ -89,6 +98,11 @@ class Config:
     def to_mapping(self) -> dict[str, Any]:
         """Plain values that JSON and TOML can hold; the inverse of ``from_mapping``."""
         return {one.name: _plain(getattr(self, one.name)) for one in knobs(type(self))}
+
+    def scoring(self) -> dict[str, Any]:
+        """Plain values of the settings that scores depend on: made with others, they are not comparable."""
+        values = self.to_mapping()
+        return {one.name: values[one.name] for one in knobs(type(self)) if not one.spares_scores}
 
 
 def knobs(config: type[Config]) -> tuple[Knob, ...]:

@@ -26,6 +26,15 @@ class WeightsUsed:
 
 
 @dataclass(frozen=True)
+class Scoring:
+    """What scores rest on: the method, the sha256 of its weights, and the settings that scores depend on."""
+
+    method: str
+    weights: tuple[str, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
 class Asked:
     """The threshold that was asked for: ``amount`` false positives ``per`` scan or voxel, or a share."""
 
@@ -39,7 +48,8 @@ class Provenance:
 
     ``device`` is what the networks really ran on: ``cuda:0, cpu`` where memory ran out on the way,
     ``cpu`` where there was no network. ``series`` are the pseudonyms of the study's series by
-    modality key; ``suv`` is how SUV came about; ``seconds`` by stage; ``versions`` by package.
+    modality key; ``suv`` is how SUV came about; ``seconds`` by stage; ``versions`` by package;
+    ``scored_with`` is what of ``config`` the scores depend on.
     """
 
     grisaille: str
@@ -57,6 +67,12 @@ class Provenance:
     warnings: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    scored_with: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def scoring(self) -> Scoring:
+        """What the scores rest on."""
+        return Scoring(self.method, tuple(used.sha256 for used in self.weights), self.scored_with)
 
 
 @dataclass(frozen=True, eq=False)

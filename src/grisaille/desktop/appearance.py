@@ -90,6 +90,16 @@ def look_of_signed() -> Look:
     return Look(colormap, (-SIGNED_LIMIT, SIGNED_LIMIT), "translucent_no_depth", 0.8)
 
 
+def look_of_organ_z() -> Look:
+    """Standard deviations above an organ's own median: clear where it is as most of the organ, or less than that."""
+    from napari.utils import Colormap
+
+    clear, warm, hot = SIGNED_COLORS[3:]
+    ends = (0.0, _SIGNED_UNSEEN / SIGNED_LIMIT, 2 * _SIGNED_UNSEEN / SIGNED_LIMIT, 1.0)
+    colormap = Colormap(np.asarray((clear, clear, warm, hot)), controls=ends, name="organ z", display_name="organ z")
+    return Look(colormap, (0.0, SIGNED_LIMIT), "translucent_no_depth", 0.8)
+
+
 def _pet_colors() -> Any:
     """Inferno, which the colour-blind can read too, as transparent as uptake is low."""
     from napari.utils import Colormap

@@ -48,6 +48,8 @@ class Maker:
         Fits on one study a folder and saves the method to a file; on the worker thread.
     engine
         Packages to import, guarded, before either.
+    require_weights
+        Raises ``MissingWeights`` unless the networks of these settings are on this machine; quick, opens none.
     calibrate
         Measures the promise of the model ``ref`` on one healthy study a folder and saves it; on the
         worker thread. Given in place of a fit where healthy studies are not what the method learns from.
@@ -61,6 +63,7 @@ class Maker:
     load: Callable[[str, Config], Method]
     fit: Callable[[Config, Sequence[Path], Path, Run], Method]
     engine: tuple[str, ...] = ()
+    require_weights: Callable[[Config], None] = lambda config: None
     calibrate: Callable[[str, Config, Sequence[Path], Path, Run], Method] | None = None
 
 
@@ -79,6 +82,7 @@ def maker(
         load=_load,
         fit=partial(_fit, name),
         engine=engine,
+        require_weights=_require_weights,
         calibrate=None if learns_of_healthy else _calibrate,
     )
 
@@ -98,6 +102,12 @@ def _fitted_config(ref: str) -> Config:
 
     header = read_bundle(model_file(ref, _folders())).header
     return catalog.config_class(method_name(ref)).from_mapping(header["config"])
+
+
+def _require_weights(config: Config) -> None:
+    from grisaille.flows.load import require_weights
+
+    require_weights(config, _folders())
 
 
 def _load(ref: str, config: Config) -> Method:

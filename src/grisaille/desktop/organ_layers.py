@@ -11,7 +11,7 @@ from grisaille.core.organ import THRESHOLDS
 from grisaille.core.result import Result
 from grisaille.core.study import Study
 from grisaille.core.volume import Volume
-from grisaille.desktop.appearance import look_of_signed
+from grisaille.desktop.appearance import look_of_organ_z
 from grisaille.desktop.layers import PROVENANCE, SCORES_OF, add_labels, labels_from
 from grisaille.desktop.twin import put
 from grisaille.methods.catalog import title
@@ -61,7 +61,7 @@ def show_organs(viewer: Any, result: Result, study: Study) -> Any:
     name = f"{title(result.provenance.method)} organ z, {called}"
     scores = Volume(organs.z, organs.labels.grid, name=name, source=result.anomaly.source)
     marks = {PROVENANCE: result.provenance, SCORES_OF: study.main}
-    _, is_new = put(viewer, scores, look_of_signed(), marks, len(viewer.layers))
+    _, is_new = put(viewer, scores, look_of_organ_z(), marks, len(viewer.layers))
     if is_new:
         for other in others:
             other.visible = False

@@ -9,7 +9,7 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QWidget
 
 from grisaille.core.organ import Organ
-from grisaille.desktop.table import CENTRE, Column, RowsTable, figures
+from grisaille.desktop.table import CENTRE, Column, RowsTable, digits, figures
 
 _TOP = 1
 """The column that the table is sorted by at first."""
@@ -30,10 +30,10 @@ _COLUMNS = (
         figures(0),
     ),
     Column("Volume ml", "Volume in millilitres", lambda one: one.volume_ml, figures(1)),
-    Column("Mean", "Mean score", lambda one: one.score_mean, figures(2)),
-    Column("p95", "Score that 5 % of the organ exceed", lambda one: one.score_p95, figures(2)),
-    Column("p99", "Score that 1 % of the organ exceeds", lambda one: one.score_p99, figures(2)),
-    Column("Max", "Highest score", lambda one: one.score_max, figures(2)),
+    Column("Mean", "Mean score", lambda one: one.score_mean, digits(4)),
+    Column("p95", "Score that 5 % of the organ exceed", lambda one: one.score_p95, digits(4)),
+    Column("p99", "Score that 1 % of the organ exceeds", lambda one: one.score_p99, digits(4)),
+    Column("Max", "Highest score", lambda one: one.score_max, digits(4)),
     Column("SUVmax", "Highest SUVbw (g/ml)", lambda one: one.suv_max, figures(2)),
     Column("SUVmean", "Mean SUVbw", lambda one: one.suv_mean, figures(2)),
     Column("HU", "Mean CT number in Hounsfield units", lambda one: one.hu_mean, figures(0)),
@@ -55,7 +55,6 @@ class OrgansTable(RowsTable):
         return self.rows
 
     def set_organs(self, organs: Sequence[Organ], colours: Mapping[int, QColor]) -> None:
-        """Show these, coloured by their number; the percentile stands only where there is one."""
-        has_percentile = any(one.percentile is not None for one in organs)
-        columns = [one for one in _COLUMNS if has_percentile or one.title != "Percentile"]
-        self.set_rows(organs, columns, colours)
+        """Show these, coloured by their number; a column stands only where there is anything in it."""
+        columns = [column for column in _COLUMNS if any(column.value(one) is not None for one in organs)]
+        self.set_rows(organs, columns or _COLUMNS, colours)

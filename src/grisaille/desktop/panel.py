@@ -23,7 +23,7 @@ from grisaille.desktop.fit_dialog import FitDialog, FitOrder
 from grisaille.desktop.job import Job, Outcome
 from grisaille.desktop.keys import Key, bind, unbind
 from grisaille.desktop.maker import Maker, Model
-from grisaille.desktop.organs_dock import show_organs_of
+from grisaille.desktop.organs_dock import ranking_in, show_organs_of
 from grisaille.desktop.panel_face import PanelFace
 from grisaille.desktop.repaint_bar import Source
 from grisaille.desktop.review import docked_review, review_of
@@ -40,6 +40,7 @@ class MethodPanel(Docked):
         self._job: Job | None = None
         self._used: tuple[Any, ...] = ()
         self._has_result = False
+        self._is_model_known = False
         self._previewed = ""
         self.face = PanelFace(viewer, maker, preferences().device)
         scroll = QScrollArea()
@@ -97,7 +98,7 @@ class MethodPanel(Docked):
 
     def run(self) -> None:
         """Score the chosen study on a worker thread."""
-        if self._refuses():
+        if self._refuses() or not self._knows_model():
             return
         try:
             study, config, model = self._study(), self.face.form.config(), self._require_model()
@@ -105,7 +106,8 @@ class MethodPanel(Docked):
         except GrisailleError as error:
             self.face.status.fail(str(error))
             return
-        asked, wants_organs = self._asked(), self.face.organs.is_asked
+        wants_organs, ranking = self.face.organs.is_asked, ranking_in(self._viewer)
+        asked = self._asked(wants_organs)
         title = f"{self._maker.title} on {_what(study)}"
         job = self._new_job(title)
         settings = self._settings
@@ -114,19 +116,22 @@ class MethodPanel(Docked):
             from grisaille.flows.detect import detect
 
             method = self._maker.load(model.ref, config)
+            run.check_cancelled()
             job.said.emit(f"{title} ({model.title}), on {_where(self._maker, run)}")
             source = Source(study, method, settings)
+            organs = _organs(study, given) if wants_organs else None
             result = detect(
-                study, method, false_positives=asked.amount, per=asked.per, run=run,
+                study, method, false_positives=asked.amount, per=asked.per,
+                top=asked.amount if asked.per.is_share else None, organs=organs, run=run,
                 on_preview=lambda preview: job.previewed.emit((preview, source)),
             )  # fmt: skip
-            organs = None
-            if wants_organs:
+            if organs is not None:
                 from grisaille.flows.organs import with_organs
-                from grisaille.imaging.threshold_organs import threshold_organs
 
-                organs = threshold_organs(study) if given is None else given
-                result = with_organs(result, study, organs, run=run)
+                fitting = ranking.fitting(result.provenance.scoring)
+                result = with_organs(
+                    result, study, organs, reference=fitting.reference, edge_mm=fitting.edge_mm, run=run
+                )  # fmt: skip
             return result, source, organs
 
         self._start(job, detect, self._on_run)
@@ -143,6 +148,8 @@ class MethodPanel(Docked):
         """Ask for healthy studies, then fit, or calibrate the chosen model, on them."""
         model, config = "", None
         if self._maker.calibrate is not None:
+            if not self._knows_model():
+                return
             try:
                 model, config = self._require_model().ref, self.face.form.config()
             except GrisailleError as error:
@@ -208,9 +215,12 @@ class MethodPanel(Docked):
         self._used = tuple(chosen)
         return Study.of(*(layers.volume_from(layer) for layer in chosen))
 
-    def _asked(self) -> Asked:
+    def _asked(self, has_organs: bool) -> Asked:
         review = docked_review(self._viewer)
-        return Asked(1.0, Per.SCAN) if review is None or review.result is None else review.threshold.value
+        if review is None or review.result is None:
+            return Asked(1.0, Per.SCAN)
+        asked = review.threshold.value
+        return Asked(asked.amount, Per.SHARE) if asked.per is Per.ORGAN and not has_organs else asked
 
     def _new_job(self, title: str) -> Job:
         chosen = preferences()
@@ -285,13 +295,27 @@ class MethodPanel(Docked):
         self.face.status.say(f"Done in {outcome.seconds:.0f} s and saved to {path}. It is chosen above.")
 
     def _on_model(self, _: int = 0) -> None:
+        """Show the settings of the chosen model, or none where they cannot be read: the usual ones would mislead."""
         model = self.face.models.model
-        if model is None:
-            return
+        self._is_model_known = False
         try:
-            self.face.form.show_config(self._maker.fitted_config(model.ref))
+            if model is not None:
+                config = self._maker.fitted_config(model.ref)
+                self.face.form.show_config(config)
+                self._is_model_known = True
+                self._maker.require_weights(config)
         except GrisailleError as error:
             self.face.status.fail(str(error))
+        else:
+            if self.face.status.has_failed:
+                self._greet()
+        self.face.form.setVisible(self._is_model_known)
+
+    def _knows_model(self) -> bool:
+        """Whether the chosen model could be read, now at the latest; if not, the status says why."""
+        if not self._is_model_known and self.face.models.model is not None:
+            self._on_model()
+        return self._is_model_known or self.face.models.model is None
 
     def _on_recover(self, leftover: Leftover) -> None:
         is_open = any(one.layer is not None for one in self.face.choosers.values())
@@ -308,6 +332,13 @@ class MethodPanel(Docked):
             self._job.cancel()
         self.face.release()
         unbind(self._viewer)
+
+
+def _organs(study: Study, given: Labels | None) -> Labels:
+    """Those given, else those by thresholds."""
+    from grisaille.imaging.threshold_organs import threshold_organs
+
+    return threshold_organs(study) if given is None else given
 
 
 def _what(study: Study) -> str:

@@ -149,7 +149,12 @@ class Review(Docked):
         self._walk = SliceWalk.along(result.anomaly.grid, result.anomaly.slice_scores.axis)
         self._peaks = slice_peaks(result.anomaly)
         is_painted = result.anomaly.healthy is not None
-        self.threshold.set_calibration(result.anomaly.calibration, result.provenance.asked, is_painted=is_painted)
+        self.threshold.set_calibration(
+            result.anomaly.calibration,
+            result.provenance.asked,
+            is_painted=is_painted,
+            has_organs=result.anomaly.organs is not None,
+        )
         self.compare.show_sight(Sight.PATIENT)
         show_twin(self._viewer, result, source.study)
         self._book.open(result, source.study)

@@ -32,6 +32,11 @@ class StatusBox(QWidget):
         for widget in (self.line, self.bar, self.steps, self.warnings):
             layout.addWidget(widget)
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the status line says what went wrong."""
+        return self._has_failed
+
     def say(self, sentence: str) -> None:
         """Put ``sentence`` on the status line."""
         self._has_failed = False

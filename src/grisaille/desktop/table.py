@@ -36,6 +36,11 @@ def figures(places: int) -> Callable[[Any], str]:
     return lambda value: "–" if value is None else f"{value:.{places}f}"
 
 
+def digits(count: int) -> Callable[[Any], str]:
+    """Writes a number of any size with so many digits that count, and a dash where there is none."""
+    return lambda value: "–" if value is None else f"{value:#.{count}g}".removesuffix(".")
+
+
 def place(letters: str) -> Callable[[Any], str]:
     """Writes millimetres with a letter for their sign: the first for above 0."""
     return lambda mm: f"{letters[mm < 0]} {abs(mm):.0f}"
@@ -92,7 +97,9 @@ class RowsModel(QAbstractTableModel):
         if role == _ITEM_ROLES.DecorationRole and index.column() == 0:
             return self._colours.get(row.id)
         if role == _ITEM_ROLES.TextAlignmentRole:
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            is_word = isinstance(column.value(row), str)
+            across = Qt.AlignmentFlag.AlignLeft if is_word else Qt.AlignmentFlag.AlignRight
+            return across | Qt.AlignmentFlag.AlignVCenter
         return None
 
 

@@ -18,13 +18,14 @@ from grisaille.desktop.ink import Ink
 from grisaille.desktop.job import Job, Outcome
 
 _STEPS = 400
-_MOST = {Per.SCAN: 20.0, Per.VOXEL: 0.1, Per.SHARE: 0.2}
-_LEAST = {Per.SCAN: 0.01, Per.VOXEL: 1e-7, Per.SHARE: 1e-6}
-_START = {Per.SCAN: 1.0, Per.VOXEL: 1e-3, Per.SHARE: 2e-3}
+_MOST = {Per.SCAN: 20.0, Per.VOXEL: 0.1, Per.SHARE: 0.2, Per.ORGAN: 0.2}
+_LEAST = {Per.SCAN: 0.01, Per.VOXEL: 1e-7, Per.SHARE: 1e-6, Per.ORGAN: 1e-4}
+_START = {Per.SCAN: 1.0, Per.VOXEL: 1e-3, Per.SHARE: 2e-3, Per.ORGAN: 0.01}
 _WORDS = {
     Per.SCAN: "false findings on a healthy scan",
     Per.VOXEL: "of healthy tissue marked",
     Per.SHARE: "of this body, the most anomalous",
+    Per.ORGAN: "of each organ, the most anomalous",
 }
 
 TWIN_STAYS = "Labels follow; the healthy twin stays as it was painted, for the candidates of the run."
@@ -76,15 +77,22 @@ class ThresholdControl(QWidget):
         self.set_calibration(self._calibration)
 
     def set_calibration(
-        self, calibration: Calibration, asked: Asked | None = None, *, is_painted: bool = False
+        self,
+        calibration: Calibration,
+        asked: Asked | None = None,
+        *,
+        is_painted: bool = False,
+        has_organs: bool = False,
     ) -> None:
         """Offer what this calibration can promise, standing at ``asked``; tells nothing.
 
-        Where a twin ``is_painted``, it is said that the twin does not follow once the threshold is another.
+        Where the map ``has_organs``, a share of each is offered. Where a twin ``is_painted``, it is said that the twin
+        does not follow once the threshold is another.
         """
         self._calibration = calibration
         is_none = calibration.source is CalibrationSource.NONE
-        pers = (Per.SHARE,) if is_none else (Per.SCAN, Per.VOXEL, Per.SHARE)
+        promised = () if is_none else (Per.SCAN, Per.VOXEL)
+        pers = (*promised, Per.SHARE, *((Per.ORGAN,) if has_organs else ()))
         if asked is None or asked.per not in pers:
             asked = Asked(_START[pers[0]], pers[0])
         self._per.blockSignals(True)
@@ -109,7 +117,7 @@ class ThresholdControl(QWidget):
         self._show_promise()
 
     def _show_promise(self) -> None:
-        is_kept = self._calibration.source is CalibrationSource.PATIENTS and self._per.currentData() is not Per.SHARE
+        is_kept = self._calibration.source is CalibrationSource.PATIENTS and not self._per.currentData().is_share
         sentence = promise(self._calibration, self._per.currentData())
         if self._run is not None and self.value != self._run:
             sentence = f"{sentence} {TWIN_STAYS}"
@@ -174,7 +182,10 @@ def _shown_as(per: Per) -> _ShownAs:
 def promise(calibration: Calibration, per: Per) -> str:
     """What stands behind a threshold, in a sentence."""
     if calibration.source is CalibrationSource.NONE:
-        return "Never calibrated on healthy scans: the cut is a share of this body, which is no rate of errors."
+        of = "each organ, nothing outside them" if per is Per.ORGAN else "this body"
+        return f"Never calibrated on healthy scans: the cut is a share of {of}, which is no rate of errors."
+    if per is Per.ORGAN:
+        return "A share of each organ promises nothing about errors; what lies in no organ is not marked."
     if per is Per.SHARE:
         return "A share of this body promises nothing about errors."
     people = f"{calibration.scans} healthy scans of {calibration.patients} people"
@@ -185,8 +196,10 @@ def promise(calibration: Calibration, per: Per) -> str:
 
 
 def cut_of(result: Result) -> float | None:
-    """The score that the threshold of a result stands for; None where nothing was marked."""
+    """The score that the threshold of a result stands for; None where nothing was marked, or each organ has its own."""
     asked, calibration = result.provenance.asked, result.anomaly.calibration
+    if asked.per is Per.ORGAN:
+        return None
     if asked.per is not Per.SHARE and calibration.source is not CalibrationSource.NONE:
         return calibration.cut(asked.amount, asked.per)
     marked = result.anomaly.scores[result.labels.voxels > 0]

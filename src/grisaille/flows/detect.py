@@ -9,16 +9,19 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 import grisaille
-from grisaille.core.anomaly import AnomalyMap
+from grisaille.core.anomaly import ORGANS, AnomalyMap
 from grisaille.core.calibration import Calibration, CalibrationSource, Per
-from grisaille.core.errors import ConfigError
+from grisaille.core.errors import ConfigError, InputError
 from grisaille.core.labels import Labels
 from grisaille.core.result import SYNTHETIC_CAVEAT, Asked, Provenance, Result
 from grisaille.core.run import Run
 from grisaille.core.study import Study
+from grisaille.core.volume import Volume
 from grisaille.flows.suitable import require_suitable
 from grisaille.flows.versions import imported_versions
-from grisaille.imaging.findings import find_findings
+from grisaille.imaging.findings import find_findings, label_marked
+from grisaille.imaging.organ_shares import top_shares
+from grisaille.imaging.organs import misses, on_grid
 from grisaille.methods.base import Method, Refining
 
 
@@ -29,6 +32,7 @@ def detect(
     false_positives: float = 1.0,
     per: Per | str = Per.SCAN,
     top: float | None = None,
+    organs: Labels | None = None,
     run: Run | None = None,
     on_preview: Callable[[Result], None] | None = None,
 ) -> Result:
@@ -39,7 +43,10 @@ def detect(
     false_positives, per
         The threshold: findings on a healthy scan, or the share of healthy voxels marked.
     top
-        Instead of that, the most anomalous share of this body (0 to 1), which promises nothing.
+        Instead of that, the most anomalous share of this body (0 to 1) or, ``per`` organ, of each of its organs.
+        That promises nothing; what lies in no organ is then not marked.
+    organs
+        On any grid in the study's frame, for a share of each. ``flows.organs.with_organs`` ranks them.
     on_preview
         Called with each coarser result that the method has before its last; a warning in it says what is missing.
 
@@ -51,22 +58,43 @@ def detect(
     Raises
     ------
     ConfigError
-        If the threshold makes no sense.
+        If the threshold makes no sense, or is asked for each organ and there is none.
     InputError
-        If the study holds nothing that the method can work on.
+        If the study holds nothing that the method can work on, or the organs lie elsewhere.
     """
     asked = asked_for(false_positives, per, top)
+    if asked.per is Per.ORGAN and (top is None or organs is None):
+        raise ConfigError(f"a threshold per organ lacks {_lacking(top, organs)}; give the share as top, and the organs")
     require_suitable(study, method.modalities)
     run = run or Run()
+    extras = {} if organs is None else {ORGANS: _organs_on(study, organs)}
     heard, stages = _Heard(run), _Stages()
     heard_by = replace(run, on_note=heard.note, on_device=heard.ran_on)
     if on_preview is None or not isinstance(method, Refining):
-        return _result(study, method, method.score(study, heard_by), asked, run, heard, stages)
-    for anomaly in method.refine(study, heard_by):
+        anomaly = _with_extras(method.score(study, heard_by), extras)
+        return _result(study, method, anomaly, asked, run, heard, stages)
+    for coarse in method.refine(study, heard_by):
+        anomaly = _with_extras(coarse, extras)
         result = _result(study, method, anomaly, asked, run, heard, stages)
         if anomaly.incomplete:
             on_preview(result)
     return result
+
+
+def _lacking(top: float | None, organs: Labels | None) -> str:
+    lacking = {"a share": top is None, "organs": organs is None}
+    return " and ".join(what for what, is_lacking in lacking.items() if is_lacking)
+
+
+def _organs_on(study: Study, organs: Labels) -> Volume:
+    there = on_grid(organs, study.reference)
+    if not there.any():
+        raise InputError(misses(organs, there, organs.source.name or "the organ labels"))
+    return Volume(there, study.reference, name=ORGANS)
+
+
+def _with_extras(anomaly: AnomalyMap, extras: Mapping[str, Volume]) -> AnomalyMap:
+    return replace(anomaly, extras={**anomaly.extras, **extras}) if extras else anomaly
 
 
 def _result(
@@ -99,6 +127,7 @@ def _result(
         ),
         seconds=dict(stages.seconds),
         versions=imported_versions(),
+        scored_with=method.config.scoring(),
     )
     return Result(anomaly, labels, findings, provenance)
 
@@ -113,6 +142,8 @@ def relabel(
     measured: bool = True,
 ) -> Result:
     """The same scores at another threshold: no network, fast enough for a slider.
+
+    With ``per`` a share of the body, or of each of the organs that were given to ``detect``, ``false_positives`` is it.
 
     Measuring takes a millisecond a finding; without ``measured`` that is left to do, and the
     result has no findings yet.
@@ -129,7 +160,7 @@ def relabel(
 
 
 def asked_for(false_positives: float, per: Per | str, top: float | None = None) -> Asked:
-    """The threshold in one record; ``top`` wins.
+    """The threshold in one record; ``top`` wins over false positives, and is of the body unless ``per`` organ.
 
     Raises
     ------
@@ -137,9 +168,13 @@ def asked_for(false_positives: float, per: Per | str, top: float | None = None) 
         If ``per`` is unknown, the amount is not above 0, or a share is above 1.
     """
     try:
-        asked = Asked(float(false_positives), Per(per)) if top is None else Asked(float(top), Per.SHARE)
+        per = Per(per)
     except ValueError:
         raise ConfigError(f"per is {str(per)!r}, expected one of {', '.join(Per)}") from None
+    if top is None:
+        asked = Asked(float(false_positives), per)
+    else:
+        asked = Asked(float(top), per if per is Per.ORGAN else Per.SHARE)
     if not 0 < asked.amount < np.inf:
         raise ConfigError(f"the threshold asked for is {asked.amount} per {asked.per.value}, expected more than 0")
     if asked.per is not Per.SCAN and asked.amount > 1:
@@ -179,9 +214,24 @@ class _Stages:
 
 
 def _labels(method: Method, anomaly: AnomalyMap, asked: Asked) -> Labels:
-    if anomaly.calibration.source is CalibrationSource.NONE and asked.per is not Per.SHARE:
+    if asked.per is Per.ORGAN:
+        return _labels_by_organ(method, anomaly, asked.amount)
+    if anomaly.calibration.source is CalibrationSource.NONE and not asked.per.is_share:
         return Labels(np.zeros(anomaly.grid.shape, dtype=np.uint16), anomaly.grid, source=anomaly.source)
     return replace(method.label(anomaly, asked.amount, asked.per), source=anomaly.source)
+
+
+def _labels_by_organ(method: Method, anomaly: AnomalyMap, share: float) -> Labels:
+    """From the scores alone, so that every method has it: components, the highest score first."""
+    if anomaly.organs is None:
+        raise ConfigError("a threshold per organ needs organs; give them to detect, or ask for a share of the body")
+    voxels = label_marked(
+        top_shares(anomaly.scores, anomaly.body, anomaly.organs, share),
+        anomaly.scores,
+        smallest_ml=float(method.config.to_mapping().get("smallest_ml", 0.0)),
+        voxel_ml=anomaly.grid.voxel_ml,
+    )
+    return Labels(voxels, anomaly.grid, source=anomaly.source)
 
 
 def _incomplete(anomaly: AnomalyMap) -> tuple[str, ...]:
@@ -190,7 +240,7 @@ def _incomplete(anomaly: AnomalyMap) -> tuple[str, ...]:
 
 def _promise_warnings(calibration: Calibration, asked: Asked) -> tuple[str, ...]:
     """What a reader has to know of the threshold."""
-    if asked.per is Per.SHARE:
+    if asked.per.is_share:
         return ()
     if calibration.source is CalibrationSource.NONE:
         return (

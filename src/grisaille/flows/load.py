@@ -13,7 +13,7 @@ from grisaille.methods import catalog
 from grisaille.methods.base import Method
 from grisaille.weights.bundle import Bundle, read_bundle, write_bundle
 from grisaille.weights.card import CardKind, cards
-from grisaille.weights.store import WeightsFile, find
+from grisaille.weights.store import WeightsFile, find, require_here
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,12 @@ def find_weights(
         card: find(card, path=weights, allow_download=allow_download, folder=folders.kept_in, look_in=folders.look_in)
         for card in wanted
     }
+
+
+def require_weights(config: Config, folders: WeightsFolders = USUAL_FOLDERS) -> None:
+    """Raise ``MissingWeights`` unless the networks of these settings lie on this machine; opens none, and no method."""
+    for card in config.required_weights:
+        require_here(card, folder=folders.kept_in, look_in=folders.look_in)
 
 
 def _method_name(bundle: Bundle, path: Path) -> str:

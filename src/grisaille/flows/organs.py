@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
+from grisaille.core.errors import InputError
 from grisaille.core.labels import Labels
 from grisaille.core.organ_names import named
 from grisaille.core.organ_reference import OrganReference
@@ -12,6 +14,7 @@ from grisaille.core.result import Result
 from grisaille.core.run import Run
 from grisaille.core.study import Study
 from grisaille.imaging.organs import find_organs
+from grisaille.io.organs import read_organ_reference, write_organ_reference
 
 _LISTED = 5
 
@@ -50,7 +53,7 @@ def with_organs(
     called = organs.source.name or "the organ labels"
     labels, said = named(organs, called)
     if reference is not None:
-        reference.require_fits(result.provenance, edge_mm)
+        reference.require_fits(result.provenance.scoring, edge_mm)
     rows, organ_map = find_organs(result.anomaly, labels, study, edge_mm=edge_mm, called=called)
     if reference is not None:
         rows = tuple(replace(row, percentile=reference.percentile(row.name, row.score_top)) for row in rows)
@@ -64,5 +67,30 @@ def with_organs(
         run.note(sentence)
     made = result.provenance
     seconds = {**made.seconds, "organs": round(time.perf_counter() - started, 3)}
-    provenance = replace(made, warnings=(*made.warnings, *said), seconds=seconds)
+    warnings = tuple(dict.fromkeys((*made.warnings, *said)))
+    provenance = replace(made, warnings=warnings, seconds=seconds)
     return replace(result, organs=rows, organ_map=organ_map, provenance=provenance)
+
+
+def add_to_reference(result: Result, path: str | Path) -> OrganReference:
+    """Put the organs of a healthy study into the reference at ``path``, or begin one; the reference as it is then.
+
+    Raises
+    ------
+    InputError
+        If the result has no organs or is incomplete, or the reference is of another model, other settings or another
+        edge, or holds this study.
+    UnreadableFile
+        If the file that is there holds no reference; it stays as it is.
+    OutputError
+        If it cannot be written whole.
+    """
+    path, made = Path(path), OrganReference.of(result)
+    if path.exists():
+        there = read_organ_reference(path)
+        there.require_fits(made.scoring, made.edge_mm)
+        if there.holds(made):
+            raise InputError(f"{path.name} holds a study with these very scores already; a study counts once")
+        made = OrganReference.merged([there, made])
+    write_organ_reference(made, path)
+    return replace(made, name=path.name)

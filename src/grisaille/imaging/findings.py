@@ -70,6 +70,28 @@ def label_above(
     ----------
     scores, body
         (z, y, x) of one shape.
+
+    The rest, and what is returned, as of ``label_marked``.
+    """
+    mask = scores >= cut
+    mask &= body
+    return label_marked(mask, scores, smallest_ml=smallest_ml, voxel_ml=voxel_ml, connectivity=connectivity)
+
+
+def label_marked(
+    mask: npt.NDArray[np.bool_],
+    scores: npt.NDArray[np.floating],
+    *,
+    smallest_ml: float,
+    voxel_ml: float,
+    connectivity: int = 26,
+) -> npt.NDArray[np.uint16]:
+    """Components of a mask, the one with the highest score first.
+
+    Parameters
+    ----------
+    mask, scores
+        (z, y, x) of one shape.
     smallest_ml
         Smaller components are left out.
     voxel_ml
@@ -80,8 +102,6 @@ def label_above(
     (z, y, x) uint16; label 1 holds the highest score. Of more than 65535 components the
     highest are kept.
     """
-    mask = scores >= cut
-    mask &= body
     parts = components(mask, connectivity)
     places = np.flatnonzero(mask)
     number = parts.ravel()[places]

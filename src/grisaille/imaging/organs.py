@@ -82,10 +82,10 @@ def find_organs(
     """
     if not 0 <= edge_mm < np.inf:
         raise ConfigError(f"the edge left out of organs is {edge_mm} mm, expected 0 or more")
-    there = _on_grid(labels, anomaly.grid)
+    there = on_grid(labels, anomaly.grid)
     parts = _with_units(list(_judged(there, anomaly, edge_mm)))
     if not parts:
-        raise InputError(_misses(labels, there, called))
+        raise InputError(misses(labels, there, called))
     z = np.zeros(anomaly.grid.shape, dtype=np.float32)
     for part in parts:
         values = part.judged.values(anomaly.scores)
@@ -93,11 +93,12 @@ def find_organs(
     measured = _measured(labels, study)
     rows = [_row(part, labels, anomaly.grid, anomaly.scores, measured[part.id]) for part in parts]
     rows.sort(key=lambda row: (-row.z_top, row.id))
-    on_grid = Labels(there, anomaly.grid, labels.names, anomaly.source)
-    return tuple(rows), OrganMap(on_grid, z, edge_mm, called)
+    there_named = Labels(there, anomaly.grid, labels.names, anomaly.source)
+    return tuple(rows), OrganMap(there_named, z, edge_mm, called)
 
 
-def _on_grid(labels: Labels, grid: Grid) -> npt.NDArray[np.uint16]:
+def on_grid(labels: Labels, grid: Grid) -> npt.NDArray[np.uint16]:
+    """(z, y, x) the number of the label at the nearest voxel, 0 beyond the labels' grid."""
     if labels.grid.is_close(grid):
         return labels.voxels
     return np.asarray(resample_array(labels.voxels, labels.grid, grid, nearest=True), dtype=np.uint16)
@@ -217,14 +218,14 @@ def _values(labels: Labels, volume: Volume | None) -> dict[int, tuple[float, flo
     if volume is None:
         return {}
     found = {}
-    for number, region in _regions(_on_grid(labels, volume.grid)):
+    for number, region in _regions(on_grid(labels, volume.grid)):
         values = region.values(volume.voxels)
         found[number] = float(values.max()), float(values.mean(dtype=np.float64))
     return found
 
 
-def _misses(labels: Labels, there: npt.NDArray[np.uint16], called: str) -> str:
-    """Why no organ was judged."""
+def misses(labels: Labels, there: npt.NDArray[np.uint16], called: str) -> str:
+    """Why no organ was judged of ``labels``, which are ``there`` on the grid of the scores."""
     if not labels.ids:
         return f"{called} holds no organ, all its voxels are 0; give one with labels"
     if not there.any():

@@ -10,8 +10,12 @@ import numpy.typing as npt
 from grisaille.core.arrays import require_shape
 from grisaille.core.grid import Grid
 from grisaille.core.labels import Labels
+from grisaille.core.run import Run
 from grisaille.core.study import Study
 from grisaille.core.volume import Unit, Volume
+
+_SLAB = 16
+"""Slices after which somebody may have changed his mind."""
 
 AIR_HU = -1024.0
 """What a CT is taken to hold outside its field of view."""
@@ -40,7 +44,13 @@ def resample(thing: Volume | Study | Labels, grid: Grid) -> Volume | Study | Lab
 
 
 def resample_array(
-    array: npt.NDArray[Any], from_grid: Grid, to_grid: Grid, *, nearest: bool = False, outside: float = 0.0
+    array: npt.NDArray[Any],
+    from_grid: Grid,
+    to_grid: Grid,
+    *,
+    nearest: bool = False,
+    outside: float = 0.0,
+    run: Run | None = None,
 ) -> npt.NDArray[Any]:
     """The values of ``array`` at the voxel centres of ``to_grid``.
 
@@ -54,6 +64,13 @@ def resample_array(
         voxels are averaged first, so that thin things are dimmed and not dropped.
     outside
         Value beyond the outer faces of the source's edge voxels.
+    run
+        Who may stop it, every few slices.
+
+    Raises
+    ------
+    Cancelled
+        If ``run`` says so.
     """
     require_shape(array, from_grid.shape, "an array to resample")
     if not nearest:
@@ -63,17 +80,24 @@ def resample_array(
     straight = np.array_equal(linear, np.diag(np.diag(linear)))
     from scipy import ndimage  # a fifth of a second, which opening a panel need not take
 
-    values: npt.NDArray[Any] = ndimage.affine_transform(
-        _readable(array),
-        np.diag(linear) if straight else linear,
-        offset,
-        output_shape=to_grid.shape,
-        output=array.dtype if nearest else np.float32,
-        order=0 if nearest else 1,
-        mode="nearest",
-        prefilter=False,
-    )
-    values[~_inside(linear, offset, from_grid.shape, to_grid.shape)] = outside
+    readable = _readable(array)
+    values: npt.NDArray[Any] = np.empty(to_grid.shape, array.dtype if nearest else np.float32)
+    for start in range(0, len(values), len(values) if run is None else _SLAB):
+        if run is not None:
+            run.check_cancelled()
+        slab = values[start:][: None if run is None else _SLAB]
+        there = offset + linear[:, 0] * start
+        ndimage.affine_transform(
+            readable,
+            np.diag(linear) if straight else linear,
+            there,
+            output_shape=slab.shape,
+            output=slab,
+            order=0 if nearest else 1,
+            mode="nearest",
+            prefilter=False,
+        )
+        slab[~_inside(linear, there, from_grid.shape, slab.shape)] = outside
     return values
 
 

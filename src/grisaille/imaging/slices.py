@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grisaille.core.grid import Axis, Grid
+from grisaille.core.run import Run
 from grisaille.core.volume import Unit, Volume
 from grisaille.imaging.intensity import windowed
 from grisaille.imaging.resample import AIR_HU, resample_array
@@ -80,15 +81,16 @@ def letterboxed(
     windows: tuple[tuple[float, float], ...],
     axis: Axis,
     canvas: Canvas,
+    run: Run | None = None,
 ) -> SliceStack:
-    """Slices of true shape.
+    """Slices of true shape; ``run`` may stop it.
 
     The canvas is centred on the body and padded with air, so the same millimetres fall on the
     same pixels whatever the field of view.
     """
     grid = letterbox_grid(volume.grid, body, axis, canvas)
-    values = resample_array(volume.voxels, volume.grid, grid, outside=air(volume))
-    inside = resample_array(body.astype(np.float32), volume.grid, grid) >= 0.5
+    values = resample_array(volume.voxels, volume.grid, grid, outside=air(volume), run=run)
+    inside = resample_array(body.astype(np.float32), volume.grid, grid, run=run) >= 0.5
     return SliceStack(values, inside, grid, windows)
 
 

@@ -11,11 +11,14 @@ from typing import Any
 from grisaille.core.errors import UnreadableFile
 from grisaille.core.organ import ORGAN_COLUMNS, Organ
 from grisaille.core.organ_reference import OrganReference
+from grisaille.core.result import Scoring
 from grisaille.core.safe_write import replacing
 from grisaille.io.image import path_of, require_file
 from grisaille.io.table import cell, write_table
 
-FORMAT = 1
+FORMAT = 2
+"""1 did not say the settings that the scores were made with."""
+
 _LARGEST = 1 << 26
 
 
@@ -41,8 +44,9 @@ def write_organ_reference(reference: OrganReference, path: str | os.PathLike[str
     """
     content = {
         "format": FORMAT,
-        "method": reference.method,
-        "weights": list(reference.weights),
+        "method": reference.scoring.method,
+        "weights": list(reference.scoring.weights),
+        "settings": dict(reference.scoring.settings),
         "edge_mm": reference.edge_mm,
         "organs": {name: list(tops) for name, tops in sorted(reference.tops.items())},
     }
@@ -67,8 +71,9 @@ def read_organ_reference(path: str | os.PathLike[str]) -> OrganReference:
         if content["format"] != FORMAT:
             raise ValueError
         reference = OrganReference(
-            method=str(content["method"]),
-            weights=tuple(str(one) for one in content["weights"]),
+            scoring=Scoring(
+                str(content["method"]), tuple(str(one) for one in content["weights"]), dict(content["settings"])
+            ),
             edge_mm=float(content["edge_mm"]),
             tops={str(name): tuple(float(top) for top in tops) for name, tops in content["organs"].items()},
         )

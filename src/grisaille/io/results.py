@@ -112,7 +112,7 @@ def result_json(result: Result) -> dict[str, Any]:
         "per": made.asked.per,
         "asked": made.asked.amount,
     }
-    if made.calibration_source is CalibrationSource.SYNTHETIC and made.asked.per is not Per.SHARE:
+    if made.calibration_source is CalibrationSource.SYNTHETIC and not made.asked.per.is_share:
         calibration["caveat"] = SYNTHETIC_CAVEAT
     record: dict[str, Any] = _plain(
         {
@@ -154,9 +154,10 @@ def _organ_map(organs: OrganMap | None) -> dict[str, Any] | None:
 
 
 def _promise(made: Provenance) -> str:
-    """On whom the promise was measured that the labels rest on; a share of the body promises nothing."""
-    if made.asked.per is Per.SHARE:
-        return f"{CalibrationSource.NONE.value}: the most anomalous {made.asked.amount:.6g} of the body"
+    """On whom the promise was measured that the labels rest on; a share of the body or of organs promises nothing."""
+    if made.asked.per.is_share:
+        of = "each organ" if made.asked.per is Per.ORGAN else "the body"
+        return f"{CalibrationSource.NONE.value}: the most anomalous {made.asked.amount:.6g} of {of}"
     caveat = f": {SYNTHETIC_CAVEAT}" if made.calibration_source is CalibrationSource.SYNTHETIC else ""
     return f"{made.calibration_source.value}{caveat}"
 

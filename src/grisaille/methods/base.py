@@ -71,7 +71,8 @@ class Method(Protocol):
     def label(self, anomaly: AnomalyMap, false_positives: float, per: Per) -> Labels:
         """Threshold and components: pure, without network or torch; fast enough for a slider.
 
-        With ``per`` a share, ``false_positives`` is the most anomalous share of the body.
+        With ``per`` a share, ``false_positives`` is the most anomalous share of the body; that of each organ
+        is no method's affair (``flows.detect``).
         """
         ...
 

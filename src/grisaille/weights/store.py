@@ -103,6 +103,13 @@ def locate(card: Card, *, folder: str | Path | None = None, look_in: Sequence[st
     return next((place for place in _places(card, _kept(folder), look_in) if place.is_file()), None)
 
 
+def require_here(name: str, *, folder: str | Path | None = None, look_in: Sequence[str | Path] = ()) -> None:
+    """Raise ``MissingWeights``, as ``find`` does, unless the file of a card lies on this machine; it is not read."""
+    card = known(name)
+    if locate(card, folder=folder, look_in=look_in) is None:
+        raise MissingWeights(_how_to_get(card, tuple(_places(card, _kept(folder), look_in))))
+
+
 def kept_at(file: str, folder: str | Path | None = None) -> Path:
     """Where a file that was fetched or added is kept under this name."""
     return _kept(folder) / file

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from grisaille.core.errors import Cancelled
+from grisaille.core.run import Run
 from grisaille.methods.anomalyclip.text import Learned, text_features
 from grisaille.methods.anomalyclip.tokens import image_scores, smooth_maps, token_scores
 from grisaille.methods.anomalyclip.vision import Attention, Look, positions, see
@@ -114,9 +116,9 @@ def test_positions_may_be_given_for_each_picture() -> None:
     images, look = torch.cat([picture(name, 64, 96) for name in ("one", "two")]), Look((clip.blocks,), 2)
     plain_one = positions(clip.network.get_submodule("visual"), *(size // clip.patch for size in (64, 96)))
     usual = see(clip, images, look)
-    same = see(clip, images, look, plain_one.expand(2, -1, -1))
+    same = see(clip, images, look, places=plain_one.expand(2, -1, -1))
     torch.testing.assert_close(same.patches, usual.patches)
-    other = see(clip, images, look, torch.stack([plain_one, plain_one.flip(0)]))
+    other = see(clip, images, look, places=torch.stack([plain_one, plain_one.flip(0)]))
     torch.testing.assert_close(other.patches[:, 0], usual.patches[:, 0])
     assert (other.patches[:, 1] - usual.patches[:, 1]).abs().max() > 0.01
 
@@ -127,3 +129,12 @@ def test_the_map_of_one_hot_token_lies_where_the_token_is() -> None:
     maps = smooth_maps(scores, (80, 144), 4.0)[0]
     there = np.unravel_index(int(maps.argmax()), maps.shape)
     assert np.abs(np.array(there) - (1.5 * 16 - 0.5, 6.5 * 16 - 0.5)).max() <= 1
+
+
+@torch.inference_mode()
+def test_it_stops_between_two_blocks_of_the_network() -> None:
+    asked: list[None] = []
+    run = Run(is_cancelled=lambda: len(asked) > 4 or asked.append(None) is not None)
+    with pytest.raises(Cancelled):
+        see(small_clip(), picture("stopped", 80, 80), Look((12,), 7), run)
+    assert len(asked) == 5

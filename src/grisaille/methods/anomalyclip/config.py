@@ -59,8 +59,9 @@ class AnomalyClipConfig(Config):
         10.0, "Width of the smallest part that is judged on its own", low=1.0, high=50.0, unit="mm", after_fit=True
     )
     smallest_ml: float = knob(
-        0.5, "Findings smaller than this are left out", low=0.0, high=1000.0, unit="ml", after_fit=True
-    )
+        0.5, "Findings smaller than this are left out", low=0.0, high=1000.0, unit="ml", after_fit=True,
+        spares_scores=True,
+    )  # fmt: skip
     fusion: Fusion = knob(Fusion.MEAN, "How maps of windows and planes become one", advanced=True, after_fit=True)
     ct_windows: tuple[float, ...] = knob(
         (-1350.0, 150.0, -160.0, 240.0, -500.0, 1300.0),
@@ -90,7 +91,9 @@ class AnomalyClipConfig(Config):
     eight_bit: bool = knob(
         False, "Whole-number arithmetic on the CPU: faster, scores a little off", advanced=True, after_fit=True
     )
-    batch: int = knob(4, "Slices through the network at a time", low=1, high=512, advanced=True, after_fit=True)
+    batch: int = knob(
+        4, "Slices through the network at a time", low=1, high=512, advanced=True, after_fit=True, spares_scores=True
+    )
     epochs: int = knob(15, "Times that learning goes through the marked slices", low=1, high=10_000, advanced=True)
     lesson: int = knob(8, "Slices that each step learns from", low=1, high=512, advanced=True)
     learning_rate: float = knob(1e-3, "How far a step goes", low=1e-7, high=1.0, advanced=True)
@@ -110,6 +113,11 @@ class AnomalyClipConfig(Config):
                 f"deep_tokens is {self.deep_tokens}, but only {self.context} tokens of context are there to be put in "
                 "anew; choose as many or fewer"
             )
+
+    @property
+    def required_weights(self) -> tuple[str, ...]:
+        """The backbone's card."""
+        return (self.backbone.value,)
 
     def windows(self, modality: Modality) -> tuple[tuple[float, float], ...]:
         """(low, high) of each window of a modality; none for what it does not look at."""

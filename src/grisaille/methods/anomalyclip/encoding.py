@@ -49,7 +49,7 @@ class Encoder:
         Raises
         ------
         Cancelled
-            Between two tiles.
+            Between two tiles, or two blocks of the network.
         OutOfMemory
             If the computer cannot hold one tile.
         """
@@ -93,7 +93,7 @@ class Encoder:
 
     def _forward(self, images: Tensor) -> Half:
         """(n, taps, rows, columns, e) of (n, 1, y, x)."""
-        seen = see(self.clip, self.clip.standardised(images.expand(-1, 3, -1, -1)), self.look)
+        seen = see(self.clip, self.clip.standardised(images.expand(-1, 3, -1, -1)), self.look, self.run)
         return seen.patches.transpose(0, 1).half().cpu().numpy()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grisaille.core.grid import Grid
+from grisaille.core.run import Run
 from grisaille.imaging.resample import resample_array
 from grisaille.methods.anomalyclip.config import Fusion
 from grisaille.methods.anomalyclip.pictures import Sheet
@@ -49,14 +50,16 @@ def sheet_map(sheet: Sheet, tokens: Floats, done: npt.NDArray[np.intp], sigma_px
     return SheetMap(sheet.key, fine.numpy(), sheet.fine_grid(FINE))
 
 
-def fused(maps: Sequence[SheetMap], body: npt.NDArray[np.bool_], grid: Grid, fusion: Fusion) -> npt.NDArray[np.float32]:
+def fused(
+    maps: Sequence[SheetMap], body: npt.NDArray[np.bool_], grid: Grid, fusion: Fusion, run: Run | None = None
+) -> npt.NDArray[np.float32]:
     """(z, y, x) on ``grid``: windows and planes of a modality first, then the mean of the modalities; 0 off the body.
 
-    Where a modality was not scanned the others count alone.
+    Where a modality was not scanned the others count alone. ``run`` may stop it.
     """
     total, weight = np.zeros(grid.shape, np.float32), np.zeros(grid.shape, np.float32)
     for key in dict.fromkeys(one.key for one in maps):
-        values, known = _of_modality([one for one in maps if one.key == key], grid, fusion)
+        values, known = _of_modality([one for one in maps if one.key == key], grid, fusion, run)
         total += values * known
         weight += known
     scores = np.maximum(total / np.maximum(weight, 1), np.float32(LEAST))
@@ -64,10 +67,10 @@ def fused(maps: Sequence[SheetMap], body: npt.NDArray[np.bool_], grid: Grid, fus
     return scores
 
 
-def _of_modality(maps: Sequence[SheetMap], grid: Grid, fusion: Fusion) -> tuple[Floats, Floats]:
+def _of_modality(maps: Sequence[SheetMap], grid: Grid, fusion: Fusion, run: Run | None) -> tuple[Floats, Floats]:
     total, times = np.zeros(grid.shape, np.float32), np.zeros(grid.shape, np.float32)
     for one in maps:
-        values = resample_array(one.scores, one.grid, grid, outside=-1.0)
+        values = resample_array(one.scores, one.grid, grid, outside=-1.0, run=run)
         known = values >= 0
         if fusion is Fusion.GEOMETRIC:
             values = np.log(np.maximum(values, np.float32(LEAST)))

@@ -100,7 +100,7 @@ class AnomalyCLIP:
     @classmethod
     def required_weights(cls, config: Config) -> tuple[str, ...]:
         """The backbone's card."""
-        return (_own(config).backbone.value,)
+        return _own(config).required_weights
 
     @classmethod
     def create(cls, config: Config, files: Mapping[str, WeightsFile]) -> Self:
@@ -162,8 +162,8 @@ class AnomalyCLIP:
         counts: dict[str, list[ScanCount]] = {}
         for case in cases:
             study = case.load()
-            there = bodies(study)
-            maps = self.reader.maps(sheets(study, there, self.config, self.clip.patch), run)
+            there = bodies(study, run)
+            maps = self.reader.maps(sheets(study, there, self.config, self.clip.patch, run), run)
             for part in subsets([key for key in study.volumes if key in KEYS]):
                 one = Study({key: study.volumes[key] for key in part}, study.patient)
                 grid = counting_grid(one.reference)
@@ -189,15 +189,15 @@ class AnomalyCLIP:
         UnsuitableVolume
             If the study has neither CT nor PET, or no body.
         """
-        there = bodies(study)
-        seen = sheets(study, there, self.config, self.clip.patch)
+        there = bodies(study, run)
+        seen = sheets(study, there, self.config, self.clip.patch, run)
         self._tell(run)
         return self._anomaly(study, there, self.reader.maps(seen, run), run)
 
     def refine(self, study: Study, run: Run) -> Iterator[AnomalyMap]:
         """Ever finer maps, the last one as ``score`` gives it."""
-        there = bodies(study)
-        seen = sheets(study, there, self.config, self.clip.patch)
+        there = bodies(study, run)
+        seen = sheets(study, there, self.config, self.clip.patch, run)
         self._tell(run)
         for stride, maps in self.reader.refined(seen, run, STRIDES):
             anomaly = self._anomaly(study, there, maps, run)
@@ -245,7 +245,7 @@ class AnomalyCLIP:
 
     def _anomaly(self, study: Study, there: Mapping[str, Mask], maps: Sequence[SheetMap], run: Run) -> AnomalyMap:
         grid, config = study.reference, self.config
-        scores = fused(maps, there[study.main.modality.key], grid, config.fusion)
+        scores = fused(maps, there[study.main.modality.key], grid, config.fusion, run)
         axis = config.planes[0]
         key = "+".join(sorted({one.key for one in maps}))
         return AnomalyMap(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from grisaille.core.errors import UnsuitableVolume
 from grisaille.core.grid import Axis, Grid
+from grisaille.core.run import Run
 from grisaille.core.study import Study
 from grisaille.core.volume import Modality, Volume
 from grisaille.imaging.body import body_mask
@@ -109,15 +110,25 @@ def spans(count: int, tile: int) -> list[slice]:
     return [slice(int(start), int(start) + tile) for start in starts]
 
 
-def bodies(study: Study) -> Mapping[str, npt.NDArray[np.bool_]]:
-    """(z, y, x) by key: where the patient is in each volume that may have a window."""
-    return {key: body_mask(volume) for key, volume in study.volumes.items() if key in KEYS}
+def bodies(study: Study, run: Run | None = None) -> Mapping[str, npt.NDArray[np.bool_]]:
+    """(z, y, x) by key: where the patient is in each volume that may have a window; ``run`` may stop it."""
+    found = {}
+    for key, volume in study.volumes.items():
+        if run is not None:
+            run.check_cancelled()
+        if key in KEYS:
+            found[key] = body_mask(volume)
+    return found
 
 
 def sheets(
-    study: Study, there: Mapping[str, npt.NDArray[np.bool_]], config: AnomalyClipConfig, patch: int
+    study: Study,
+    there: Mapping[str, npt.NDArray[np.bool_]],
+    config: AnomalyClipConfig,
+    patch: int,
+    run: Run | None = None,
 ) -> tuple[Sheet, ...]:
-    """Every volume that has a window, in each plane and window; ``there`` are its ``bodies``.
+    """Every volume that has a window, in each plane and window; ``there`` are its ``bodies``, ``run`` may stop it.
 
     Raises
     ------
@@ -132,17 +143,17 @@ def sheets(
     made: list[Sheet] = []
     for volume in known:
         for axis in config.planes:
-            made += _in_windows(volume, there[volume.modality.key], axis, config, patch)
+            made += _in_windows(volume, there[volume.modality.key], axis, config, patch, run)
     return tuple(made)
 
 
 def _in_windows(
-    volume: Volume, body: npt.NDArray[np.bool_], axis: Axis, config: AnomalyClipConfig, patch: int
+    volume: Volume, body: npt.NDArray[np.bool_], axis: Axis, config: AnomalyClipConfig, patch: int, run: Run | None
 ) -> Iterator[Sheet]:
     windows = config.windows(volume.modality)
     # Three tokens of margin together: what the network makes of an edge is not the patient's.
     canvas = Canvas(config.token_mm / patch, config.step_mm, multiple=patch, margin_mm=config.token_mm)
-    stack = letterboxed(volume, body, windows[:1], axis, canvas)
+    stack = letterboxed(volume, body, windows[:1], axis, canvas, run)
     if not stack.body.any():
         raise UnsuitableVolume(
             f"{volume.name or volume.modality.key.upper()} shows less of a body than one slice of it every "

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from grisaille.core.run import Run
 from grisaille.methods.anomalyclip.clip import Clip
 from grisaille.methods.anomalyclip.eight_bit import PROJECTION
 
@@ -62,7 +63,7 @@ class Seen:
     patches: Tensor
 
 
-def see(clip: Clip, images: Tensor, look: Look, places: Tensor | None = None) -> Seen:
+def see(clip: Clip, images: Tensor, look: Look, run: Run | None = None, *, places: Tensor | None = None) -> Seen:
     """Both ways through the image encoder.
 
     Exactly the published sums, less what nothing is made of: the second way is a running sum
@@ -73,8 +74,15 @@ def see(clip: Clip, images: Tensor, look: Look, places: Tensor | None = None) ->
     ----------
     images
         (n, 3, y, x) standardised; y and x are multiples of the patch, and need not be equal.
+    run
+        Who may stop it between two blocks: large networks take seconds for an image on a CPU.
     places
         (n, 1 + rows * columns, width) position embeddings of each; those of whole images if None.
+
+    Raises
+    ------
+    Cancelled
+        If ``run`` says so.
     """
     import torch
     from torch.nn.functional import normalize
@@ -91,6 +99,8 @@ def see(clip: Clip, images: Tensor, look: Look, places: Tensor | None = None) ->
     alone: Tensor | None = None
     taken = {}
     for number, block in enumerate(blocks, 1):
+        if run is not None:
+            run.check_cancelled()
         has_second = number > len(blocks) - look.alone
         if has_second and alone is None:
             alone = values[:, 1:]

@@ -47,8 +47,9 @@ class AutoPaintConfig(Config):
         3, "Times at most that all candidates are painted over at once and judged again", low=0, high=5, after_fit=True
     )
     delineation: float = knob(
-        0.41, "Share of a finding's largest residual at which its edge lies", low=0.05, high=0.95, after_fit=True
-    )
+        0.41, "Share of a finding's largest residual at which its edge lies", low=0.05, high=0.95, after_fit=True,
+        spares_scores=True,
+    )  # fmt: skip
     grow_mm: float = knob(
         8.0,
         "Margin around a candidate that is painted over and searched for its edge",

@@ -43,8 +43,12 @@ class MvgConfig(Config):
     preset: Preset = knob(Preset.VOLUME, "How features become a score: volume, rippel2020 (as published) or padim")
     axis: Axis = knob(Axis.AXIAL, "Plane of the slices that the network looks at")
     backbone: BackboneName = knob(BackboneName.LITE0, "Network whose features are compared")
-    smallest_ml: float = knob(0.5, "Findings smaller than this are left out", low=0.0, high=1000.0, unit="ml")
-    batch: int = knob(8, "Slices through the network at a time", low=1, high=512, advanced=True, after_fit=True)
+    smallest_ml: float = knob(
+        0.5, "Findings smaller than this are left out", low=0.0, high=1000.0, unit="ml", spares_scores=True
+    )
+    batch: int = knob(
+        8, "Slices through the network at a time", low=1, high=512, advanced=True, after_fit=True, spares_scores=True
+    )
     levels: tuple[int, ...] = knob(
         (), "Feature levels 0 to 8; none means the preset's own", low=0, high=8, advanced=True
     )
@@ -123,6 +127,11 @@ class MvgConfig(Config):
     def pixels(self) -> int:
         """Side of the square that rippel2020 stretches slices to."""
         return self.input_size or self.backbone.size
+
+    @property
+    def required_weights(self) -> tuple[str, ...]:
+        """The backbone's card."""
+        return (self.backbone.value,)
 
     def windows(self, modality: Modality) -> tuple[tuple[float, float], ...]:
         """(low, high) of each colour channel for a modality, one or three."""

@@ -93,7 +93,7 @@ class MVG:
     @classmethod
     def required_weights(cls, config: Config) -> tuple[str, ...]:
         """The backbone's card."""
-        return (_own(config).backbone.value,)
+        return _own(config).required_weights
 
     @classmethod
     def create(cls, config: Config, files: Mapping[str, WeightsFile]) -> Self:

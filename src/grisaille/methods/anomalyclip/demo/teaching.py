@@ -75,7 +75,7 @@ def lesson_loss(reader: Reader, crops: Crops, rng: np.random.Generator) -> Tenso
     clip = reader.clip
     images = clip.standardised(torch.from_numpy(crops.images)[:, None].expand(-1, 3, -1, -1))
     look = Look((clip.blocks,), ALONE, class_norm=bool(rng.random() < 0.5))
-    seen = see(clip, images, look, _places(clip, crops))
+    seen = see(clip, images, look, places=_places(clip, crops))
     prefix = int(rng.integers(1, LONGEST_PREFIX + 1)) if rng.random() < 0.3 else 0
     healthy = HEALTHY[rng.integers(len(HEALTHY))]
     parts = of_parts(healthy, ENDINGS[rng.integers(len(ENDINGS))], crops.modality)
