@@ -107,13 +107,13 @@ def _one(pages: Pages, shape: tuple[int, int], window: int, rng: np.random.Gener
     low, high = WINDOWS[window]
     image = ((values - low) / (high - low)).clip(0, 1).astype(np.float32)
     damage = states(*(share_of_tokens(one[None])[0] for one in lesions[[0, modality]]))
-    whole = (max(size, side) for size, side in zip(pages.tissues.shape[1:], shape, strict=True))
+    height, width = (max(size, side) for size, side in zip(pages.tissues.shape[1:], shape, strict=True))
     return _Crop(
         _padded(image, (shape[0] * PATCH, shape[1] * PATCH)),
         _padded(pages.tissues[number, rows, columns], shape),
         _padded(damage, shape),
         pages.regions[number],
-        Place(*whole, row, column),
+        Place(height, width, row, column),
     )
 
 

@@ -102,7 +102,7 @@ def pages(patient: phantom.Phantom, tall: float) -> Pages:
     words = tissue_table()[resample(patient.organs, samples).voxels]
     lesions = resample(patient.lesions, samples).voxels
     seen = [lesion.id for lesion in patient.lesion_list if not lesion.is_ct_only]
-    heights = grid.origin_mm[0] + grid.spacing_mm[0] * np.arange(grid.shape[0])
+    heights = np.array([grid.to_mm((number, 0, 0))[0] for number in range(grid.shape[0])])
     return Pages(
         np.rint(resample_array(ct.voxels, ct.grid, grid, outside=air(ct))).astype(np.int16),
         resample_array(pet.voxels, pet.grid, grid, outside=air(pet)).astype(np.float16),

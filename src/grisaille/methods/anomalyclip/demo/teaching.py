@@ -98,7 +98,8 @@ def lesson_loss(reader: Reader, crops: Crops, rng: np.random.Generator) -> Tenso
 def _rarity(kinds: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """The weight of each thing: one over the root of how often its kind is there, so that small organs count."""
     counts = np.bincount(kinds.ravel())
-    return (np.maximum(counts, 1) ** -0.5).astype(np.float32)[kinds]
+    weights = (np.maximum(counts, 1) ** -0.5).astype(np.float32)
+    return np.asarray(weights[kinds])
 
 
 def _places(clip: Clip, crops: Crops) -> Tensor:

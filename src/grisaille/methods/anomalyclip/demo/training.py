@@ -145,7 +145,7 @@ def _begin_attention(attention: Any, random: torch.Generator) -> None:
     identity = torch.eye(width)
 
     def noise() -> Tensor:
-        return torch.randn(width, width, generator=random) / width**0.5
+        return torch.randn(width, width, generator=random).div(width**0.5)
 
     for own_query, own_key in zip(query, key, strict=True):
         left, sizes, right = torch.linalg.svd(0.6 * (noise() + identity))
