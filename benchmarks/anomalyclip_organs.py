@@ -4,7 +4,8 @@
 
 Printed and kept: the place of the lesion's organ in the table, and what it is without the lesion; how far the top of
 that organ lies from the lesion's middle, beside the width of a token; and how many voxels outside the body score above
-the 99th percentile of the body. The real CT is run in the window, which is then written as a picture: it shows a
+the 99th percentile of the body. A model without a window for CT, as the one that ships, gets that of soft tissue for
+the CTs. The real CT is run in the window, which is then written as a picture: it shows a
 patient, and belongs beside the data.
 """
 
@@ -40,7 +41,7 @@ from grisaille.desktop.contributions import AnomalyCLIP
 from grisaille.desktop.maker import Model
 from grisaille.desktop.organs_dock import docked_organs
 from grisaille.desktop.view import attach
-from grisaille.flows.load import load_method
+from grisaille.flows.load import load_method, save_method
 from grisaille.imaging.body import body_mask
 from grisaille.imaging.organs import find_organs
 from grisaille.methods.base import Method
@@ -53,6 +54,7 @@ LEAST_RADIUS_MM = 15.0
 """Of the phantom's lesion: what is smaller than a token or two drowns, as the method says itself."""
 RADIUS_MM, RIM_MM, CONTRAST_HU = 18.0, 3.0, -80.0
 """Of the lesion painted: the noise under it stays."""
+SOFT_TISSUE_HU = (-160.0, 240.0)
 WINDOW = (1500, 950)
 LARGEST_WAIT_S = 900
 
@@ -78,9 +80,11 @@ def main() -> None:
     given.pictures.mkdir(parents=True, exist_ok=True)
     rows, outside = [_phantom(method)], []
     if REAL_DATA.is_dir():
+        model = _with_window(given.model, given.pictures)
+        method = load_method(model)
         torso = gr.read_study(REAL_DATA / "torso_ct")
         anomaly = method.score(torso, RUN)
-        rows.append(_torso(given.model, method, torso, anomaly, given.pictures))
+        rows.append(_torso(model, method, torso, anomaly, given.pictures))
         outside.append({"study": "torso_ct", **_outside(torso, anomaly)})
         chest = Study.of(gr.read_volume(REAL_DATA / "chest_ct.nrrd", modality="CT", unit="HU"))
         outside.append({"study": "chest_ct", **_outside(chest, method.score(chest, RUN))})
@@ -89,6 +93,15 @@ def main() -> None:
     for table in filter(None, (rows, outside)):
         print(f"\n{markdown(table)}")
     print(write("anomalyclip_organs", {"model": given.model, "organs": rows, "outside the body": outside}))
+
+
+def _with_window(model: str, folder: Path) -> str:
+    """The model, or where it has no window for CT a copy that has one: soft tissue."""
+    if load_method(model).config.to_mapping()["ct_windows"]:
+        return model
+    copy = folder / "anomalyclip_with_ct.safetensors"
+    save_method(load_method(model, settings={"ct_windows": SOFT_TISSUE_HU}), copy)
+    return str(copy)
 
 
 def _phantom(method: Method) -> dict[str, Any]:

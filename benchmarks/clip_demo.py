@@ -56,12 +56,8 @@ class Scored:
 def scores_of(study: Study, method: AnomalyCLIP, run: Run) -> Iterator[tuple[str, Floats]]:
     """Of each rule, on the study's reference grid."""
     untuned = replace(method, known=replace(method.known, prompts=Prompts.untuned(method.clip.text_width)))
-    for name, one in (("learned prompts", method), ("untuned words", untuned)):
-        yield f"{name}, CT and PET", one.score(study, run).scores
-        for key in ("pet", "ct"):
-            alone = Study({key: study.volumes[key]}, study.patient)
-            anomaly = one.score(alone, run)
-            yield f"{name}, {key.upper()}", resample_array(anomaly.scores, anomaly.grid, study.reference)
+    yield "learned prompts", method.score(study, run).scores
+    yield "untuned words", untuned.score(study, run).scores
     pet = study.volumes["pet"]
     suv = resample_array(pet.voxels.astype(np.float32), pet.grid, study.reference)
     size = [1, *(round(AROUND_MM / spacing) | 1 for spacing in study.reference.spacing_mm[1:])]

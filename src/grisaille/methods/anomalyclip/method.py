@@ -28,7 +28,7 @@ from grisaille.imaging.slice_scores import slice_scores
 from grisaille.methods.anomalyclip.config import AnomalyClipConfig
 from grisaille.methods.anomalyclip.fusing import SheetMap, fused
 from grisaille.methods.anomalyclip.marked import marked_slices
-from grisaille.methods.anomalyclip.pictures import KEYS, bodies, sheets
+from grisaille.methods.anomalyclip.pictures import KEYS, bodies, looked_at, sheets
 from grisaille.methods.anomalyclip.prompts import Prompts
 from grisaille.methods.anomalyclip.reader import Reader
 from grisaille.methods.anomalyclip.square import SquareReader
@@ -164,7 +164,7 @@ class AnomalyCLIP:
             study = case.load()
             there = bodies(study, run)
             maps = self.reader.maps(sheets(study, there, self.config, self.clip.patch, run), run)
-            for part in subsets([key for key in study.volumes if key in KEYS]):
+            for part in subsets(looked_at(study, self.config)):
                 one = Study({key: study.volumes[key] for key in part}, study.patient)
                 grid = counting_grid(one.reference)
                 body = resample_array(there[one.main.modality.key], one.reference, grid, nearest=True)

@@ -121,6 +121,11 @@ def bodies(study: Study, run: Run | None = None) -> Mapping[str, npt.NDArray[np.
     return found
 
 
+def looked_at(study: Study, config: AnomalyClipConfig) -> list[str]:
+    """Keys of the volumes for which there is a window."""
+    return [key for key, volume in study.volumes.items() if key in KEYS and config.windows(volume.modality)]
+
+
 def sheets(
     study: Study,
     there: Mapping[str, npt.NDArray[np.bool_]],
@@ -135,13 +140,16 @@ def sheets(
     UnsuitableVolume
         If no volume has one, or one shows too little of a body.
     """
-    known = [volume for key, volume in study.volumes.items() if key in KEYS and config.windows(volume.modality)]
+    known = looked_at(study, config)
     if not known:
+        windows = [one.key.upper() for one in (Modality.CT, Modality.PET) if config.windows(one)]
         raise UnsuitableVolume(
-            f"the study holds {', '.join(study.volumes)}; AnomalyCLIP has windows for CT and PET, give one of these"
+            f"the study holds {', '.join(key.upper() for key in study.volumes)}, but this model has windows for "
+            f"{' and '.join(windows) or 'nothing'}; give such a study, or set ct_windows or pet_windows"
         )
     made: list[Sheet] = []
-    for volume in known:
+    for key in known:
+        volume = study.volumes[key]
         for axis in config.planes:
             made += _in_windows(volume, there[volume.modality.key], axis, config, patch, run)
     return tuple(made)
