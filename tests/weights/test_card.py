@@ -23,7 +23,7 @@ def test_a_card_says_what_where_from_and_under_which_licence(card: Card) -> None
         # What others learned and no hub has is brought by hand, and never seen here before.
         assert card.package or card.hub or (card.kind is CardKind.METHOD and not card.is_pinned)
     else:
-        assert card.source.startswith("python -m grisaille.flows.")
+        assert card.source.startswith(("python -m grisaille.flows.", "grisaille train "))
         assert (SHIPPED / card.file).stat().st_size == card.bytes
 
 

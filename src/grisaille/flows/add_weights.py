@@ -239,7 +239,8 @@ def _place(path: Path, found: _Find, card: Card | None, wish: Wish) -> Path:
     if card is not None:
         return kept_at(card.file, wish.folder).with_suffix(found.suffix)
     if not found.file:
-        names = ", ".join(name for name in cards() if name.startswith(f"{found.method}/"))
+        kind = f"{found.method}/"  # a pinned card is of one file, whose hash this one does not have
+        names = ", ".join(name for name, one in cards().items() if name.startswith(kind) and not one.is_pinned)
         raise ConfigError(
             f"{path.name} holds {found.what}, but does not say what they were learned on; "
             f"say which they are with --as ({names}), or where to write them with --out FILE"

@@ -32,6 +32,10 @@ _NORMAL = 1.4826
 _EVEN = 1e-6
 """A deviation below this share of the largest score is rounding."""
 
+_QUIET = 0.01
+"""An organ whose unit is below this share of the largest has none of its own: in maps that are next to nothing almost
+everywhere, the least specks would else stand out of quiet organs a thousandfold."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Part:
@@ -144,7 +148,9 @@ def _deep(region: Region, grid: Grid, edge_mm: float) -> npt.NDArray[np.bool_]:
 
 
 def _with_units(parts: list[_Part]) -> list[_Part]:
-    """The parts; those without a unit of their own, ``spread`` 0, have borrowed."""
+    """The parts; those without a unit of their own, ``spread`` 0 or quiet beside the others', have borrowed."""
+    least = _QUIET * max((part.spread for part in parts), default=0.0)
+    parts = [part if part.spread >= least else replace(part, spread=0.0) for part in parts]
     own = [part.spread for part in parts if part.spread]
     if own:
         common = float(np.median(own))

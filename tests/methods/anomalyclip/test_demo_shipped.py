@@ -17,7 +17,7 @@ from grisaille.weights.store import find
 
 pytestmark = pytest.mark.ai
 
-FINGERPRINT = "7ebe5c360942cdf916264ba26842a325b553b3d92d949a1e4e1ac601e96f38d7"
+FINGERPRINT = "2b30056ef48ce4f1f8aba06b3b3dc6aceab4a985c5a31f9b6287844bbe0681b3"
 
 
 def test_it_is_found_without_a_network_and_knows_its_words() -> None:
