@@ -1,4 +1,4 @@
-"""Which organ AnomalyCLIP calls sick: a phantom with one lesion, and a real CT with one painted into it.
+"""Which organ AnomalyCLIP calls sick: phantoms with one lesion each, and a real CT with one painted into it.
 
     xvfb-run -a python benchmarks/anomalyclip_organs.py [--model anomalyclip/demo] [--pictures FOLDER]
 
@@ -16,6 +16,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -48,7 +49,8 @@ from grisaille.methods.base import Method
 
 RUN = Run(device="cpu", threads=1)
 REAL_DATA = Path(os.environ.get("GRISAILLE_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
-ORGAN = "liver"
+ORGAN, ORGANS = "liver", ("liver", "lung")
+PATIENTS = 8
 FIRST_SEED = 9000
 LEAST_RADIUS_MM = 15.0
 """Of the phantom's lesion: what is smaller than a token or two drowns, as the method says itself."""
@@ -78,7 +80,7 @@ def main() -> None:
     except gr.GrisailleError as error:
         sys.exit(f"{error}; name another model with --model")
     given.pictures.mkdir(parents=True, exist_ok=True)
-    rows, outside = [_phantom(method)], []
+    rows, outside = list(_phantoms(method)), []
     if REAL_DATA.is_dir():
         model = _with_window(given.model, given.pictures)
         method = load_method(model)
@@ -104,20 +106,25 @@ def _with_window(model: str, folder: Path) -> str:
     return str(copy)
 
 
-def _phantom(method: Method) -> dict[str, Any]:
-    """The first patient whose one lesion, in the liver, is large and seen on PET."""
+def _phantoms(method: Method) -> Iterator[dict[str, Any]]:
+    """The first patients whose one lesion, in liver or lung by turns, is large and seen on PET."""
+    found = 0
     for seed in count(FIRST_SEED):
-        made = phantom.patient(seed, lesions=1, hosts=(phantom.Host(ORGAN),))
+        organ = ORGANS[seed % len(ORGANS)]
+        made = phantom.patient(seed, lesions=1, hosts=(phantom.Host(organ),))
         lesion = next(iter(made.lesion_list), None)
-        if lesion is not None and lesion.radius_mm >= LEAST_RADIUS_MM and not lesion.is_ct_only:
-            break
-    started = time.process_time()
-    with_it, without = (
-        find_organs(method.score(study, RUN), made.organs, study)[0] for study in (made.study, made.twin)
-    )
-    seconds = (time.process_time() - started) / 2
-    told = _told(with_it, without, Lesion(np.array(lesion.centre_mm), lesion.radius_mm), method)
-    return {"study": f"phantom {seed}", **told, "CPU-s": seconds}
+        if lesion is None or lesion.radius_mm < LEAST_RADIUS_MM or lesion.is_ct_only:
+            continue
+        started = time.process_time()
+        with_it, without = (
+            find_organs(method.score(study, RUN), made.organs, study)[0] for study in (made.study, made.twin)
+        )
+        seconds = (time.process_time() - started) / 2
+        place = Lesion(np.array(lesion.centre_mm), lesion.radius_mm)
+        yield {"study": f"phantom {seed}", **_told(with_it, without, place, method, organ), "CPU-s": seconds}
+        found += 1
+        if found == PATIENTS:
+            return
 
 
 def _torso(model: str, method: Method, torso: Study, healthy: AnomalyMap, pictures: Path) -> dict[str, Any]:
@@ -132,11 +139,15 @@ def _torso(model: str, method: Method, torso: Study, healthy: AnomalyMap, pictur
     return {"study": "torso_ct, painted", **told, "CPU-s": seconds}
 
 
-def _told(with_it: tuple[Organ, ...], without: tuple[Organ, ...], lesion: Lesion, method: Method) -> dict[str, Any]:
-    there, before = (next(one for one in organs if one.name == ORGAN) for organs in (with_it, without))
+def _told(
+    with_it: tuple[Organ, ...], without: tuple[Organ, ...], lesion: Lesion, method: Method, organ: str = ORGAN
+) -> dict[str, Any]:
+    """Of two lungs, the one that stands higher."""
+    names = (organ, f"{organ} right", f"{organ} left")
+    there, before = (next(one for one in organs if one.name in names) for organs in (with_it, without))
     top = np.array([there.centroid_s_mm, there.centroid_p_mm, there.centroid_l_mm])
     return {
-        "organ": ORGAN,
+        "organ": there.name,
         "lesion's radius mm": lesion.radius_mm,
         "place": with_it.index(there) + 1,
         "without it": without.index(before) + 1,

@@ -1,6 +1,6 @@
 """A shipped model on a real whole-body PET: where the tumour ranks, and pictures of the window.
 
-    xvfb-run -a python benchmarks/real_pet.py [--model mvg | autopaint] [--adapt-steps N] [--out FOLDER]
+    xvfb-run -a python benchmarks/real_pet.py [--model mvg | autopaint | anomalyclip] [--adapt-steps N] [--out FOLDER]
 
 The model never saw a real patient. Printed beside its findings: how much of the tumour (GTV_Mass,
 drawn by hand) they cover, and the average precision of its scores and of plain SUV over the body.
