@@ -234,6 +234,15 @@ def test_a_modality_without_a_window_is_refused() -> None:
         sheets(Study.of(other), {}, COARSE, 16)
 
 
+def test_what_has_no_window_is_said_not_to_be_looked_at() -> None:
+    notes: list[str] = []
+    method(replace(COARSE, ct_windows=(), step_mm=40.0)).score(
+        small_phantom(5).study, replace(RUN, on_note=notes.append)
+    )
+    assert "the CT was not looked at: this model has no window for it" in notes
+    assert not any("PET was not" in note for note in notes)
+
+
 def test_eight_bits_are_near_and_kept_apart(tmp_path: Path) -> None:
     study = small_phantom(5).study
     run = replace(RUN, cache=tmp_path)

@@ -191,14 +191,14 @@ class AnomalyCLIP:
         """
         there = bodies(study, run)
         seen = sheets(study, there, self.config, self.clip.patch, run)
-        self._tell(run)
+        self._tell(study, run)
         return self._anomaly(study, there, self.reader.maps(seen, run), run)
 
     def refine(self, study: Study, run: Run) -> Iterator[AnomalyMap]:
         """Ever finer maps, the last one as ``score`` gives it."""
         there = bodies(study, run)
         seen = sheets(study, there, self.config, self.clip.patch, run)
-        self._tell(run)
+        self._tell(study, run)
         for stride, maps in self.reader.refined(seen, run, STRIDES):
             anomaly = self._anomaly(study, there, maps, run)
             yield replace(anomaly, incomplete="" if stride == 1 else f"every {_ordinal(stride)} slice only")
@@ -267,8 +267,11 @@ class AnomalyCLIP:
         )
         return Calibration.none()
 
-    def _tell(self, run: Run) -> None:
+    def _tell(self, study: Study, run: Run) -> None:
         """What a reader of the map has to know."""
+        for key in study.volumes:
+            if key in KEYS and key not in looked_at(study, self.config):
+                run.note(f"the {key.upper()} was not looked at: this model has no window for it")
         wide = self.config.token_mm
         run.note(f"one token covers {wide:g} x {wide:g} mm: much smaller lesions drown in what is around them")
         if not self.known.prompts.start.size:
