@@ -20,7 +20,7 @@ def add_run_flags(parser: argparse.ArgumentParser) -> None:
     """Device, threads, seed and where weights may come from."""
     group = parser.add_argument_group("how it runs")
     group.add_argument("--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:N or mps (auto)")
-    group.add_argument("--threads", type=_positive, metavar="N", help="CPU threads of the networks (all cores but one)")
+    group.add_argument("--threads", type=positive, metavar="N", help="CPU threads of the networks (all cores but one)")
     group.add_argument("--seed", type=int, default=0, metavar="N", help="every random number comes from it (0)")
     group.add_argument(
         "--cache",
@@ -103,7 +103,8 @@ def _device(text: str) -> str:
     return text
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A flag's whole number, 1 or more."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number}, expected 1 or more")

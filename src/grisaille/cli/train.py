@@ -40,7 +40,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
 def _add_clip_demo(methods: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     text = (
         "teach the small CLIP that ships with AnomalyCLIP anew, on captioned slices of synthetic patients alone; "
-        "takes most of an hour of one core, and 3 GB"
+        "takes some 40 minutes of one core and 4 GB of memory"
     )
     one = methods.add_parser("clip-demo", help="teach the small CLIP that ships", description=text)
     one.add_argument("--out", required=True, type=Path, metavar="FILE", help="the network is written there")
@@ -48,10 +48,12 @@ def _add_clip_demo(methods: argparse._SubParsersAction[argparse.ArgumentParser])
     one.add_argument(
         "--work", type=Path, metavar="DIR", help="keeps what is done: the same command goes on there after a kill"
     )
-    one.add_argument("--patients", type=int, metavar="N", help="synthetic patients (as the one that ships)")
-    one.add_argument("--steps", type=int, metavar="N", help="of the teaching (as the one that ships)")
+    one.add_argument(
+        "--patients", type=options.positive, metavar="N", help="synthetic patients (as the one that ships)"
+    )
+    one.add_argument("--steps", type=options.positive, metavar="N", help="of the teaching (as the one that ships)")
     one.add_argument("--seed", type=int, metavar="N", help="every random number comes from it (as the one that ships)")
-    one.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of the network (1)")
+    one.add_argument("--threads", type=options.positive, default=1, metavar="N", help="CPU threads of the network (1)")
     one.set_defaults(teaches=True)
 
 

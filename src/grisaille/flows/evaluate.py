@@ -103,7 +103,9 @@ def _exams(
     except ValueError:
         raise ConfigError(f"layout is {str(layout)!r}, expected one of {', '.join(Layout)}") from None
     if known is Layout.PICTURES:
-        raise ConfigError("pictures are no studies and have a report of their own; call evaluate_pictures for them")
+        raise ConfigError(
+            "pictures are no studies and have a report of their own; call grisaille.flows.evaluate_pictures for them"
+        )
     exams = find_exams(
         known,
         None if data is None else Path(data).expanduser(),

@@ -1,7 +1,7 @@
 """Teaches the small CLIP that ships: ``grisaille train clip-demo --out FILE``.
 
 On captioned slices of synthetic patients alone; it knows a few dozen words and has never seen a real patient, nor
-a lesion in lung, liver or node. It is there so that AnomalyCLIP can be tried without a network.
+a lesion in lung or liver. It is there so that AnomalyCLIP can be tried without a network.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from grisaille.methods.anomalyclip.demo.pictures import library
 from grisaille.methods.anomalyclip.demo.training import Plan, teach
 from grisaille.weights.bundle import write_bundle
 
-PATIENTS, STEPS, SEED = 56, 3600, 20264
+PATIENTS, STEPS, SEED = 56, Plan.steps, 20264
 
 
 def make_clip_demo(out: Path, patients: int, steps: int, *, work: Path | None = None, run: Run) -> tuple[float, ...]:
