@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from grisaille.imaging.intensity import windowed
 from grisaille.methods.anomalyclip.demo.captions import UNSURE
 from grisaille.methods.anomalyclip.demo.pictures import PATCH, SAMPLES, WINDOWS, Pages, share_of_tokens, states
 from grisaille.methods.anomalyclip.demo.spots import draw_spot, paint_ct, paint_pet
@@ -105,7 +106,7 @@ def _one(pages: Pages, shape: tuple[int, int], window: int, rng: np.random.Gener
     values, lesions = _painted(pages, number, modality, rows, columns, rng)
     values = values * np.exp(_GAIN[modality] * rng.normal()) + (0 if modality else _SHIFT_HU * rng.normal())
     low, high = WINDOWS[window]
-    image = ((values - low) / (high - low)).clip(0, 1).astype(np.float32)
+    image = windowed(values, low, high)
     damage = states(*(share_of_tokens(one[None])[0] for one in lesions[[0, modality]]))
     height, width = (max(size, side) for size, side in zip(pages.tissues.shape[1:], shape, strict=True))
     return _Crop(
