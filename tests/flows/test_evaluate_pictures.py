@@ -179,5 +179,5 @@ def test_what_pictures_do_not_have_is_refused(liver: Path, tmp_path: Path, metho
 
 
 def test_the_flow_of_studies_names_the_one_of_pictures(liver: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="call grisaille.flows.evaluate_pictures"):
+    with pytest.raises(ConfigError, match=r"call grisaille\.flows\.evaluate_pictures"):
         evaluate(BRIGHT, liver, layout="pictures", out=tmp_path / "out")
