@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -68,6 +69,9 @@ class Source:
         Pseudonym of the series (a hash of its UID), or empty.
     orientation
         Where the file's axes run, such as ``LPS`` or ``RAS``; empty if made in memory.
+    files
+        Of a DICOM series: its images in the order of the file's third axis, for exports that refer to
+        them. Never written down or shown.
     """
 
     format: SourceFormat = SourceFormat.MEMORY
@@ -77,6 +81,7 @@ class Source:
     name: str = ""
     series: str = ""
     orientation: str = ""
+    files: tuple[Path, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
