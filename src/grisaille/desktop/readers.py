@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import napari
 from napari.utils.notifications import show_info, show_warning
@@ -14,9 +15,10 @@ from grisaille.core.errors import AmbiguousSeries, UnknownUnit
 from grisaille.core.study import Study
 from grisaille.core.volume import Modality, Volume
 from grisaille.desktop.appearance import look_of
-from grisaille.desktop.ask import Kind, ask_kind, ask_series
+from grisaille.desktop.ask import Kind, ask_kind, ask_series, ask_suv
 from grisaille.desktop.layers import has_ct, image_arguments, in_drawing_order, labels_arguments, volumes_in
 from grisaille.desktop.view import attach
+from grisaille.imaging.suv_overrides import SuvOverrides
 from grisaille.io.image import stem_of, suffix_of
 from grisaille.io.labels import read_labels
 from grisaille.io.pseudonym import pseudonym
@@ -24,6 +26,7 @@ from grisaille.io.sidecar import read_sidecar
 from grisaille.io.study import read_study, read_volume
 
 LayerData = tuple[Any, dict[str, Any], str]
+Readable = TypeVar("Readable", Study, Volume)
 
 NOTHING: list[Any] = [(None,)]
 """What napari takes for: read, and there is no layer to add."""
@@ -35,6 +38,7 @@ class Questions:
 
     kind: Callable[[Path], Kind | None] = ask_kind
     series: Callable[[Any], dict[Modality, str] | None] = ask_series
+    suv: Callable[[str, Sequence[str]], SuvOverrides | None] = ask_suv
 
 
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
@@ -79,7 +83,7 @@ def _layers(path: Path, questions: Questions | None, viewer: Any) -> list[LayerD
     if path.is_dir():
         return _folder(path, questions)
     if not suffix_of(path):
-        return [] if _is_open(path, viewer) else [_image_layer(read_volume(path))]
+        return [] if _is_open(path, viewer) else [_image_layer(_with_suv(partial(read_volume, path), questions))]
     if read_sidecar(path).names is not None:
         return [_labels_layer(path)]
     try:
@@ -97,7 +101,7 @@ def _layers(path: Path, questions: Questions | None, viewer: Any) -> list[LayerD
 
 def _folder(path: Path, questions: Questions | None) -> list[LayerData]:
     try:
-        return study_layers(read_study(path))
+        return study_layers(_with_suv(partial(read_study, path), questions))
     except AmbiguousSeries:
         if questions is None:
             raise
@@ -107,7 +111,24 @@ def _folder(path: Path, questions: Questions | None) -> list[LayerData]:
     answer = questions.series({kind: found.of(kind) for kind in (Modality.CT, Modality.PET) if found.of(kind)})
     if answer is None:
         return []
-    return study_layers(read_study(path, ct_series=answer.get(Modality.CT), pet_series=answer.get(Modality.PET)))
+    ct, pet = answer.get(Modality.CT), answer.get(Modality.PET)
+    return study_layers(_with_suv(partial(read_study, path, ct_series=ct, pet_series=pet), questions))
+
+
+def _with_suv(read: Callable[..., Readable], questions: Questions | None) -> Readable:
+    """What ``read`` gives; a PET without SUV is read again with what a person entered, as long as that can help."""
+    thing = read()
+    entered = SuvOverrides()
+    while True:
+        volume = thing.pet if isinstance(thing, Study) else thing
+        record = None if volume is None else volume.provenance.suv
+        if questions is None or record is None or not record.missing:
+            return thing
+        answer = questions.suv(record.refused, record.missing)
+        if answer is None:
+            return thing
+        entered = replace(entered, **{name: getattr(answer, name) for name in answer.given})
+        thing = read(suv=entered)
 
 
 def _is_open(path: Path, viewer: Any) -> bool:

@@ -92,10 +92,10 @@ def _require_unit(volume: Volume) -> None:
     suv = volume.provenance.suv
     if volume.modality is Modality.PET and suv is not None and suv.refused:
         raise SuvRefused(suv.refused)
-    raise UnknownUnit(
-        f"{_title(volume)} is in {volume.unit.value or 'no unit'}, expected {expected.value}; "
-        "give its unit when reading it, or leave it out"
-    )
+    remedy = "give its unit when reading it, or leave it out"
+    if volume.unit.is_suv or volume.unit is Unit.BQML:
+        remedy = "read it with pet_unit='suvbw' (--pet-unit suvbw), or leave it out"
+    raise UnknownUnit(f"{_title(volume)} is in {volume.unit.value or 'no unit'}, expected {expected.value}; {remedy}")
 
 
 def _require_content(volume: Volume) -> None:

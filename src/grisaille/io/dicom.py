@@ -1,4 +1,4 @@
-"""DICOM series to volumes: CT in HU, PET in SUVbw."""
+"""DICOM series to volumes: CT in HU, PET in SUV."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def read_series(
     series
         From ``scan``.
     unit
-        For PET: ``SUVBW`` to have nothing else, ``BQML`` to have the activity. None takes SUVbw
+        For PET: one of the SUV to have nothing else, ``BQML`` to have the activity. None takes SUVbw
         where it can be computed, and the activity with a warning where not.
     overrides
         For PET: values in place of the file's.
@@ -40,7 +40,7 @@ def read_series(
     UnreadableFile, UnsuitableVolume, OutOfMemory
         If the pixels cannot be had.
     SuvRefused, UnknownUnit
-        If ``unit`` asks for SUVbw or activity and the headers do not give it.
+        If ``unit`` asks for SUV or activity and the headers do not give it.
     """
     geometry = stack(series)
     quantity = quantity_of(series, geometry.order, unit, overrides)

@@ -17,6 +17,7 @@ from grisaille.io.pseudonym import pseudonym
 from grisaille.io.volumes import chosen, read_file_volume
 
 if TYPE_CHECKING:
+    from grisaille.imaging.suv_overrides import SuvOverrides
     from grisaille.io.dicom import SeriesInfo
 
 StrPath = str | os.PathLike[str]
@@ -30,6 +31,7 @@ def read_study(
     pet_unit: Unit | str | None = None,
     ct_series: str | int | None = None,
     pet_series: str | int | None = None,
+    suv: SuvOverrides | None = None,
     run: Run | None = None,
 ) -> Study:
     """Read the CT and the PET of one patient; either may be absent.
@@ -42,9 +44,12 @@ def read_study(
     ct, pet
         In place of ``path``: a file or a DICOM folder each.
     pet_unit
-        ``"suvbw"`` or ``"bqml"``, for a PET file that does not say it.
+        ``"suvbw"``, ``"bqml"``, or ``"sul"``, ``"sul-james"``, ``"suvbsa"``, ``"suvibw"``: what a PET
+        file holds that does not say it, and what a DICOM PET is brought to.
     ct_series, pet_series
         SeriesNumber, SeriesInstanceUID or its pseudonym, where DICOM holds several.
+    suv
+        Weight, dose and so on, in place of what a DICOM PET lacks or has wrong.
 
     Raises
     ------
@@ -53,14 +58,14 @@ def read_study(
     """
     if path is not None and (ct is not None or pet is not None):
         raise InputError("a study and ct= or pet= were given together; give the study, or the files one by one")
-    unit = chosen(Unit, pet_unit, "PET unit")
+    wanted = _PetAs(chosen(Unit, pet_unit, "PET unit"), suv)
     if path is not None:
-        return _from_path(path_of(path), unit, ct_series, pet_series, run)
+        return _from_path(path_of(path), wanted, ct_series, pet_series, run)
     parts = []
     if ct is not None:
         parts.append(_read(path_of(ct), Modality.CT, series=ct_series, run=run))
     if pet is not None:
-        parts.append(_read(path_of(pet), Modality.PET, unit, series=pet_series, run=run))
+        parts.append(_read(path_of(pet), Modality.PET, wanted, series=pet_series, run=run))
     return _together(parts, [path_of(one) for one in (ct, pet) if one is not None])
 
 
@@ -71,6 +76,7 @@ def read_volume(
     unit: Unit | str | None = None,
     series: str | int | None = None,
     frame: int | None = None,
+    suv: SuvOverrides | None = None,
     run: Run | None = None,
 ) -> Volume:
     """Read one volume from an image file, a DICOM file or a DICOM folder.
@@ -79,19 +85,32 @@ def read_volume(
     ----------
     modality, unit
         What an image file measures, where neither its sidecar nor its name says it. DICOM says
-        it itself; ``modality`` then chooses among the series.
+        it itself; ``modality`` then chooses among the series, and ``unit`` what a PET is brought to.
     series
         SeriesNumber, SeriesInstanceUID or its pseudonym, where a DICOM folder holds several.
     frame
         Which volume of a four-dimensional file, from 0.
+    suv
+        As of ``read_study``.
 
     Raises
     ------
     InputError
         If it cannot be read, or something has to be named.
     """
-    what, units = chosen(Modality, modality, "modality"), chosen(Unit, unit, "unit")
-    return _read(path_of(path), what, units, series=series, frame=frame, run=run).volume
+    what, wanted = chosen(Modality, modality, "modality"), _PetAs(chosen(Unit, unit, "unit"), suv)
+    return _read(path_of(path), what, wanted, series=series, frame=frame, run=run).volume
+
+
+@dataclass(frozen=True)
+class _PetAs:
+    """What the numbers of a PET are, or are to be, and what a user entered for it."""
+
+    unit: Unit | None = None
+    suv: SuvOverrides | None = None
+
+
+_AS_IT_IS = _PetAs()
 
 
 @dataclass(frozen=True)
@@ -103,30 +122,30 @@ class _Part:
 
 
 def _from_path(
-    path: Path, unit: Unit | None, ct_series: str | int | None, pet_series: str | int | None, run: Run | None
+    path: Path, wanted: _PetAs, ct_series: str | int | None, pet_series: str | int | None, run: Run | None
 ) -> Study:
     """The study that a file or a folder holds."""
     if not path.is_dir():
-        return _together([_read(path, None, unit, run=run)], [path])
+        return _together([_read(path, None, wanted, run=run)], [path])
     folder = image_files(path)
     if folder.images:
         if ct_series is not None or pet_series is not None:
             raise InputError(f"{path.name} holds image files and no DICOM series; name the files with ct= and pet=")
         files = [(folder.only(modality), modality) for modality in folder.images]
         read = [
-            _read(file, modality, unit if modality is Modality.PET else None, run=run)
+            _read(file, modality, wanted if modality is Modality.PET else _AS_IT_IS, run=run)
             for file, modality in files
             if file is not None
         ]
         return _together(read, [path])
-    wanted = {Modality.CT: ct_series, Modality.PET: pet_series}
-    return _together(_dicom_parts(path, wanted, unit, folder.skipped, run), [path])
+    named = {Modality.CT: ct_series, Modality.PET: pet_series}
+    return _together(_dicom_parts(path, named, wanted, folder.skipped, run), [path])
 
 
 def _read(
     path: Path,
     modality: Modality | None,
-    unit: Unit | None = None,
+    wanted: _PetAs = _AS_IT_IS,
     *,
     series: str | int | None = None,
     frame: int | None = None,
@@ -136,14 +155,19 @@ def _read(
     if suffix_of(path) and not path.is_dir():
         if series is not None:
             raise InputError(f"{path.name} holds no DICOM series, so series {series} is not there; leave it out")
-        return _Part(read_file_volume(path, modality=modality, unit=unit, frame=frame))
+        if wanted.suv is not None and wanted.suv.given:
+            raise InputError(
+                f"{path.name} is no DICOM, so {' and '.join(wanted.suv.given)} cannot be used on it; "
+                "give the DICOM series, or a file that is in SUV already"
+            )
+        return _Part(read_file_volume(path, modality=modality, unit=wanted.unit, frame=frame))
     if frame is not None:
         raise UnsuitableVolume(f"{path.name} holds single-frame DICOM, so frame {frame} is not there; leave it out")
-    return _dicom_part(path, modality, unit, series, run)
+    return _dicom_part(path, modality, wanted, series, run)
 
 
 def _dicom_part(
-    path: Path, modality: Modality | None, unit: Unit | None, series: str | int | None, run: Run | None
+    path: Path, modality: Modality | None, wanted: _PetAs, series: str | int | None, run: Run | None
 ) -> _Part:
     """The one DICOM series of a folder, or the one that a file belongs to."""
     from grisaille.io.dicom import choose, scan
@@ -169,13 +193,13 @@ def _dicom_part(
         what = "" if modality is None else f"{modality.value} "
         skipped = [(one.file, one.reason) for one in found.skipped]
         raise nothing_in(path.name, skipped, f"no {what}images" if series is None else f"no series {series}")
-    return _dicom_series(infos[0], unit, run)
+    return _dicom_series(infos[0], wanted, run)
 
 
 def _dicom_parts(
     path: Path,
-    wanted: dict[Modality, str | int | None],
-    unit: Unit | None,
+    named: dict[Modality, str | int | None],
+    wanted: _PetAs,
     skipped: tuple[tuple[Path, str], ...],
     run: Run | None,
 ) -> list[_Part]:
@@ -183,7 +207,7 @@ def _dicom_parts(
     from grisaille.io.dicom import choose, scan
 
     found = scan(path, run=run)
-    infos = [info for kind, name in wanted.items() if (info := choose(found, kind, name)) is not None]
+    infos = [info for kind, name in named.items() if (info := choose(found, kind, name)) is not None]
     if not infos:
         infos = [info for kind in Modality if (info := choose(found, kind)) is not None]
     if not infos:
@@ -191,15 +215,17 @@ def _dicom_parts(
         raise nothing_in(
             path.name, [*skipped, *((one.file, one.reason) for one in found.skipped if one.file not in files)]
         )
-    return [_dicom_series(info, unit if info.modality is Modality.PET else None, run) for info in infos]
+    return [_dicom_series(info, wanted if info.modality is Modality.PET else _AS_IT_IS, run) for info in infos]
 
 
-def _dicom_series(info: SeriesInfo, unit: Unit | None, run: Run | None) -> _Part:
+def _dicom_series(info: SeriesInfo, wanted: _PetAs, run: Run | None) -> _Part:
     from grisaille.io.dicom import read_series
 
-    volume = read_series(info, unit=unit, run=run)
-    if unit not in (None, volume.unit):
-        raise InputError(f"{info.label} is in {volume.unit.value} by its header, not in {unit}; leave the unit out")
+    volume = read_series(info, unit=wanted.unit, overrides=wanted.suv, run=run)
+    if wanted.unit not in (None, volume.unit):
+        raise InputError(
+            f"{info.label} is in {volume.unit.value} by its header, not in {wanted.unit}; leave the unit out"
+        )
     return _Part(volume, info.patient)
 
 
