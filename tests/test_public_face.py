@@ -6,7 +6,7 @@ import sys
 import grisaille
 
 NAMES = """
-AnomalyMap Calibration Case Finding Grid GrisailleError Labels Result Run Study Volume
+AnomalyMap Calibration Case Finding Grid GrisailleError Labels Result Run Study SuvOverrides Volume
 calibrate detect evaluate find_findings load_method phantom read_labels read_study read_volume resample
 samples train write_labels write_result
 """

@@ -25,6 +25,7 @@ _HOMES = {
     "Result": "grisaille.core.result",
     "Run": "grisaille.core.run",
     "Study": "grisaille.core.study",
+    "SuvOverrides": "grisaille.imaging.suv_overrides",
     "Volume": "grisaille.core.volume",
     "calibrate": "grisaille.flows.calibrate",
     "detect": "grisaille.flows.detect",
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from grisaille.core.study import Case as Case
     from grisaille.core.study import Study as Study
     from grisaille.core.volume import Volume as Volume
+    from grisaille.imaging.suv_overrides import SuvOverrides as SuvOverrides
 
 
 def __getattr__(name: str) -> Any:

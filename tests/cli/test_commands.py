@@ -311,20 +311,24 @@ def test_info_of_nothing_is_an_error(tmp_path, capsys):
 def test_info_shows_how_suv_came_about(capsys, monkeypatch):
     from grisaille.io import info
 
-    suv = {"factor_range": [0.1, 0.2], "path": "BQML", "inputs": {"weight_kg": 70.0}}
+    suv = {
+        "factor_range": [0.1, 0.2], "path": "BQML", "inputs": {"weight_kg": 70.0, "dose_bq": 3e8},
+        "overrides": {"weight_kg": 70.0}, "missing": [],
+    }  # fmt: skip
     entry = {
         "uid": "ab", "name": "PT series 1", "modality": "PT", "shape_zyx": None, "spacing_zyx_mm": None,
         "orientation": "", "unit": "", "suv": suv, "geometry": "not read", "warnings": ["a gap"],
     }  # fmt: skip
-    refused = {**entry, "suv": {"factor_range": None, "path": "", "inputs": {}}}
+    refused = {**entry, "suv": {**suv, "factor_range": None, "path": "", "inputs": {}, "overrides": {}}}
     content = {"series": [entry, refused], "skipped": [{"file": "a", "reason": "b"}]}
-    monkeypatch.setattr(info, "describe", lambda paths, run: content)
+    monkeypatch.setattr(info, "describe", lambda paths, **_: content)
     assert call("info", "x") == 0
     assert capsys.readouterr().out.splitlines() == [
         "PT series 1",
         "  SUV       BQML",
         "  factor    0.1 to 0.2",
-        "  from      weight_kg 70.0",
+        "  from      weight_kg 70.0, dose_bq 300000000.0",
+        "  entered   weight_kg 70.0",
         "  not read  a gap",
         "PT series 1",
         "  SUV       refused",
@@ -391,7 +395,7 @@ def test_main_can_be_called_beside_the_main_thread(place, capsys):
 def test_whatever_goes_wrong_is_one_sentence(monkeypatch, fault, says, capsys):
     from grisaille.io import info
 
-    def fail(paths, run):
+    def fail(paths, **_):
         raise fault
 
     monkeypatch.setattr(info, "describe", fail)
@@ -405,7 +409,7 @@ def test_whoever_asks_gets_the_traceback(monkeypatch):
     from grisaille.io import info
 
     monkeypatch.setenv("GRISAILLE_TRACEBACK", "1")
-    monkeypatch.setattr(info, "describe", lambda paths, run: {}["missing"])
+    monkeypatch.setattr(info, "describe", lambda paths, **_: {}["missing"])
     with pytest.raises(KeyError):
         main(["info", "x"])
 

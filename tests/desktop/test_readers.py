@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from datetime import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from dicom_builder import write_series
+from dicom_builder import SUV_FACTOR, stored, tracer, write_series
 from grisaille.core.errors import AmbiguousSeries, NoImages, UnknownUnit, UnreadableFile
 from grisaille.core.volume import Modality, Unit
 from grisaille.desktop import layers, readers
 from grisaille.desktop.ask import Kind, likely_kind
 from grisaille.desktop.readers import NOTHING, Questions, get_reader, read
+from grisaille.imaging.suv import SuvOverrides
 from image_builder import save_nifti
 
 
@@ -194,3 +196,86 @@ def test_the_question_is_a_dialog(make_napari_viewer: Any, tmp_path: Path, monke
     two_ct_series(tmp_path / "case")
     monkeypatch.setattr(QDialog, "exec", lambda dialog: int(QDialog.DialogCode.Rejected.value))
     assert viewer.open(str(tmp_path / "case"), plugin="napari-grisaille") == []
+
+
+def bare_pet(folder: Path) -> Path:
+    """A PET of a patient without weight, its injection not written down."""
+
+    def forget(image: Any, k: int) -> None:
+        tracer(image, RadiopharmaceuticalStartDateTime=None, RadiopharmaceuticalStartTime=None)
+
+    write_series(folder, "PT", change=forget, PatientWeight=None)
+    return folder
+
+
+def test_a_pet_that_lacks_values_for_suv_has_exactly_these_asked_for(tmp_path: Path) -> None:
+    folder = bare_pet(tmp_path / "pet")
+    asked: list[Any] = []
+
+    def answer(reason: str, missing: Any) -> SuvOverrides:
+        asked.append((reason, tuple(missing)))
+        return SuvOverrides(weight_kg=70, injected=time(10))
+
+    ((data, arguments, _),) = read(str(folder), Questions(never, never, answer))
+    ((reason, missing),) = asked
+    assert missing == ("weight_kg", "injected")
+    assert "PatientWeight (0010,1030)" in reason
+    volume = arguments["metadata"][layers.THING]
+    assert volume.unit is Unit.SUVBW
+    np.testing.assert_allclose(data[1], stored(1) * SUV_FACTOR, rtol=1e-6)
+    assert dict(volume.provenance.suv.overrides) == {"weight_kg": 70.0, "injected": "10:00:00"}
+    ((single, _, _),) = read(str(next(folder.iterdir())), Questions(never, never, answer))
+    np.testing.assert_array_equal(single, data)
+
+
+def test_a_dismissed_question_for_suv_opens_the_activity_with_its_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(readers, "show_warning", told.append)
+    folder = bare_pet(tmp_path / "pet")
+    for questions in (Questions(never, never, lambda reason, missing: None), None):
+        ((_, arguments, _),) = read(str(folder), questions)
+        assert arguments["metadata"][layers.THING].unit is Unit.BQML
+        (warning,) = told
+        assert "PatientWeight (0010,1030)" in warning
+        told.clear()
+
+
+def test_a_pet_whose_suv_no_entry_mends_has_nothing_asked_for(tmp_path: Path) -> None:
+    write_series(tmp_path, "PT", CorrectedImage=["ATTN"])
+    asking = Questions(never, never, lambda reason, missing: never(missing))
+    ((_, arguments, _),) = read(str(tmp_path), asking)
+    assert arguments["metadata"][layers.THING].unit is Unit.BQML
+
+
+@pytest.mark.screen
+def test_the_question_for_suv_is_a_dialog(
+    make_napari_viewer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from qtpy.QtWidgets import QDialog, QLineEdit, QPushButton
+
+    seen: list[str] = []
+
+    def fill(dialog: QDialog) -> int:
+        lines = {line.objectName(): line for line in dialog.findChildren(QLineEdit)}
+        (compute,) = (one for one in dialog.findChildren(QPushButton) if one.text() == "Compute SUV")
+        assert set(lines) == {"weight_kg", "injected"}
+        seen.extend(line.placeholderText() for line in lines.values())
+        for weight, at, is_enough in (("", "10:00", False), ("7", "", False), ("700", "10:00", False)):
+            lines["weight_kg"].setText(weight)
+            lines["injected"].setText(at)
+            assert compute.isEnabled() is is_enough
+        lines["weight_kg"].setText("70")
+        assert compute.isEnabled()
+        return int(QDialog.DialogCode.Accepted.value)
+
+    monkeypatch.setattr(QDialog, "exec", fill)
+    viewer = make_napari_viewer()
+    folder = bare_pet(tmp_path / "pet")
+    (layer,) = viewer.open(str(folder), plugin="napari-grisaille")
+    assert layers.volume_from(layer).unit is Unit.SUVBW
+    assert seen == ["2 to 400 kg", "HH:MM, or YYYY-MM-DD HH:MM"]
+    monkeypatch.setattr(QDialog, "exec", lambda dialog: int(QDialog.DialogCode.Rejected.value))
+    (layer,) = viewer.open(str(folder), plugin="napari-grisaille")
+    assert layers.volume_from(layer).unit is Unit.BQML

@@ -230,6 +230,7 @@ def refused_pet():
         (Study.of(pet_of(np.where(np.indices(SHAPE)[0] == 3, np.nan, 1))), UnsuitableVolume, "not finite"),
         (Study.of(refused_pet()), SuvRefused, "no PatientWeight"),
         (Study.of(pet_of(np.ones(SHAPE), unit=Unit.BQML)), UnknownUnit, "is in Bq/ml, expected SUVbw"),
+        (Study.of(pet_of(np.ones(SHAPE), unit=Unit.SUL)), UnknownUnit, "is in SUL, expected SUVbw; give a PET that is"),
         (Study.of(pet_of(np.ones(SHAPE), unit=Unit.NONE)), UnknownUnit, "is in no unit, expected SUVbw"),
     ],
 )

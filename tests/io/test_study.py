@@ -20,9 +20,11 @@ from grisaille.core.errors import (
 )
 from grisaille.core.run import Run
 from grisaille.core.volume import Modality, SourceFormat, Unit
+from grisaille.imaging.suv import SuvOverrides
 from grisaille.io.pseudonym import pseudonym
 from grisaille.io.sidecar import write_volume_sidecar
 from grisaille.io.study import read_study, read_volume
+from grisaille.io.volumes import write_volume
 from image_builder import numbers, save_itk, save_nifti
 
 HERE = np.diag([1.0, 1, 1, 1])
@@ -279,3 +281,61 @@ def test_a_localizer_beside_the_slices_is_left(tmp_path: Path) -> None:
     write_series(tmp_path, "CT")
     write_series(tmp_path, "CT", series=2, count=1, change=scout)
     assert read_volume(tmp_path).voxels.shape[0] == 5
+
+
+@pytest.mark.parametrize(
+    ("asked", "unit"),
+    [
+        ("sul", Unit.SUL),
+        ("SUL", Unit.SUL),
+        ("sul-james", Unit.SUL_JAMES),
+        ("suvbsa", Unit.SUVBSA),
+        ("suvibw", Unit.SUVIBW),
+        ("suvbw", Unit.SUVBW),
+    ],
+)
+def test_a_dicom_pet_is_brought_to_the_suv_asked_for_and_back_from_nifti(
+    tmp_path: Path, asked: str, unit: Unit
+) -> None:
+    write_series(tmp_path / "pet", "PT", PatientSex="F")
+    pet = read_study(tmp_path / "pet", pet_unit=asked).pet
+    assert pet is not None
+    assert pet.unit is unit
+    by_weight = read_volume(tmp_path / "pet").voxels
+    of_70_kg = {
+        Unit.SUL: 9270 / (8780 + 244 * 70 / 1.75**2),
+        Unit.SUL_JAMES: 51.22 / 70,
+        Unit.SUVBSA: 0.007184 * 175**0.725 * 70**0.425 * 1e4 / 70_000,
+        Unit.SUVIBW: 66.43 / 70,
+    }
+    np.testing.assert_allclose(pet.voxels, by_weight * of_70_kg.get(unit, 1.0), rtol=1e-6)
+    write_volume(pet, tmp_path / "PET.nii.gz")
+    again = read_volume(tmp_path / "PET.nii.gz")
+    assert (again.modality, again.unit) == (Modality.PET, unit)
+    np.testing.assert_array_equal(again.voxels, pet.voxels)
+
+
+def test_values_entered_reach_the_pet_of_a_study_and_not_its_ct(dicom: Path) -> None:
+    for file in (dicom / "b").iterdir():
+        file.unlink()
+    write_series(dicom / "b", "PT", series=4, PatientWeight=None)
+    plain = read_study(dicom).pet
+    assert plain is not None
+    assert plain.unit is Unit.BQML
+    study = read_study(dicom, suv=SuvOverrides(weight_kg=70))
+    assert study.ct is not None
+    assert study.pet is not None
+    assert study.pet.unit is Unit.SUVBW
+    np.testing.assert_allclose(study.pet.voxels[1], stored(1) * SUV_FACTOR, rtol=1e-6)
+    assert study.pet.provenance.suv is not None
+    assert dict(study.pet.provenance.suv.overrides) == {"weight_kg": 70.0}
+    alone = read_study(ct=dicom / "a", pet=dicom / "b", pet_unit="suvbw", suv=SuvOverrides(weight_kg=70)).pet
+    assert alone is not None
+    np.testing.assert_array_equal(alone.voxels, study.pet.voxels)
+    volume = read_volume(dicom / "b", suv=SuvOverrides(weight_kg=70))
+    np.testing.assert_array_equal(volume.voxels, study.pet.voxels)
+
+
+def test_values_entered_for_an_image_file_are_refused(files: Path) -> None:
+    with pytest.raises(InputError, match=r"PET\.nrrd is no DICOM, so weight_kg cannot be used"):
+        read_study(files, pet_unit="bqml", suv=SuvOverrides(weight_kg=70))

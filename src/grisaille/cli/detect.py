@@ -66,6 +66,7 @@ def add_detect(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> Non
     )
     add_organ_flags(parser)
     options.add_study_flags(parser)
+    options.add_suv_flags(parser)
     options.add_run_flags(parser)
     _add_settings(parser, arguments)
     parser.set_defaults(command=_detect, refuse=parser.error)
@@ -102,6 +103,7 @@ def _detect(given: argparse.Namespace, console: Console) -> int:
     if given.per == "organ" and (given.top is None or not given.organs):
         given.refuse("--per organ needs --top and --organs")
     asked_for(given.false_positives, given.per, given.top)
+    options.suv_of(given, len(given.studies))
     require_place(given.out)
     if given.out.is_dir() and any(given.out.iterdir()) and not given.overwrite:
         raise OutputError(f"{given.out} is not empty; choose another --out, or --overwrite to replace what is there")
@@ -201,6 +203,7 @@ def _read(given: argparse.Namespace, path: Path | None, run: Run) -> Study:
         pet_series=given.pet_series,
         frame=given.frame,
         on_irregular=given.on_irregular,
+        suv=options.suv_of(given, len(given.studies)),
         run=run,
     )
 

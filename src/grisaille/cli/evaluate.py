@@ -42,7 +42,7 @@ def add_evaluate(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> N
     parser.add_argument(
         "--false-positives", type=float, default=1.0, metavar="N", help="a healthy scan, where Dice is measured (1.0)"
     )
-    parser.add_argument("--pet-unit", choices=("suvbw", "bqml"), help="unit of PET files that do not say it")
+    parser.add_argument("--pet-unit", choices=options.PET_UNITS, help="unit of PET files that do not say it")
     options.add_run_flags(parser)
     _add_settings(parser, arguments)
     parser.set_defaults(command=_evaluate)

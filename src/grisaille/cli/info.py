@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from grisaille.cli import options
 from grisaille.cli.console import Console
 from grisaille.core.run import Run
 
@@ -15,13 +16,16 @@ def add_info(parser: argparse.ArgumentParser) -> None:
     """Flags of ``grisaille info``."""
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file or folder")
     parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--pet-unit", choices=options.PET_UNITS, help="wanted of DICOM PET, instead of SUVbw")
+    options.add_suv_flags(parser)
     parser.set_defaults(command=_info)
 
 
 def _info(given: argparse.Namespace, console: Console) -> int:
     from grisaille.io.info import describe
 
-    content = describe(given.paths, run=console.listen(Run()))
+    suv = options.suv_of(given, len(given.paths))
+    content = describe(given.paths, pet_unit=given.pet_unit, suv=suv, run=console.listen(Run()))
     print(json.dumps(content, indent=2) if given.json else _as_text(content))
     return 0
 
@@ -55,4 +59,6 @@ def _suv(suv: dict[str, Any]) -> list[str]:
         low, high = factors
         lines.append(f"  factor    {low:.6g}" + ("" if low == high else f" to {high:.6g}"))
     inputs = ", ".join(f"{name} {value}" for name, value in suv["inputs"].items())
-    return [*lines, f"  from      {inputs}"] if inputs else lines
+    entered = ", ".join(f"{name} {value}" for name, value in suv["overrides"].items())
+    lines += [f"  from      {inputs}"] if inputs else []
+    return [*lines, f"  entered   {entered}"] if entered else lines

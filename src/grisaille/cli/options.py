@@ -7,14 +7,21 @@ import re
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grisaille.core.config import Knob
+from grisaille.core.errors import ConfigError
 from grisaille.core.run import Run
 from grisaille.core.volume import OnIrregular
 
+if TYPE_CHECKING:
+    from grisaille.imaging.suv_overrides import SuvOverrides
+
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _SETTING = "setting_"
+_SUV = "suv_"
+
+PET_UNITS = ("suvbw", "bqml", "sul", "sul-james", "suvbsa", "suvibw")
 
 
 def add_run_flags(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +45,9 @@ def add_run_flags(parser: argparse.ArgumentParser) -> None:
 def add_study_flags(parser: argparse.ArgumentParser) -> None:
     """What cannot be read from the files of a study."""
     group = parser.add_argument_group("how studies are read")
-    group.add_argument("--pet-unit", choices=("suvbw", "bqml"), help="unit of a PET that does not say it")
+    group.add_argument(
+        "--pet-unit", choices=PET_UNITS, help="unit of a PET file that does not say it, or wanted of a DICOM PET"
+    )
     group.add_argument("--ct-series", metavar="S", help="which CT series of a folder, by UID or number")
     group.add_argument("--pet-series", metavar="S", help="which PET series of a folder, by UID or number")
     group.add_argument(
@@ -51,6 +60,35 @@ def add_study_flags(parser: argparse.ArgumentParser) -> None:
         default=OnIrregular.REFUSE,
         help="of missing or unevenly spaced slices: refuse, or resample onto even places (refuse)",
     )
+
+
+def add_suv_flags(parser: argparse.ArgumentParser) -> None:
+    """What a DICOM PET may lack that SUV needs; ``suv_of`` is the inverse."""
+    from grisaille.imaging.suv_overrides import ENTRIES
+
+    group = parser.add_argument_group("for SUV, in place of what a DICOM PET lacks or has wrong; of one study only")
+    for entry in ENTRIES.values():
+        unit = entry.flag.rpartition("-")[2].upper()
+        group.add_argument(entry.flag, dest=_SUV + entry.name, metavar=unit, help=f"{entry.words}: {entry.expected}")
+
+
+def suv_of(given: argparse.Namespace, studies: int) -> SuvOverrides | None:
+    """The values that flags of ``add_suv_flags`` gave, for the one study there is; None if there are none.
+
+    Raises
+    ------
+    ConfigError
+        If one is no such value, or there are several studies, which cannot have the same.
+    """
+    from grisaille.imaging.suv_overrides import ENTRIES, entered
+
+    written = {name: text for name in ENTRIES if (text := getattr(given, _SUV + name)) is not None}
+    if not written:
+        return None
+    if studies > 1:
+        flags = " and ".join(ENTRIES[name].flag for name in written)
+        raise ConfigError(f"{flags} given for {studies} studies, expected one; run them one by one")
+    return entered(written)
 
 
 def add_knobs(parser: argparse.ArgumentParser, settings: Iterable[Knob], title: str) -> None:

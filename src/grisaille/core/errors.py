@@ -74,7 +74,14 @@ class UnknownUnit(InputError):
 
 
 class SuvRefused(InputError):
-    """SUV cannot be computed from what the file says without guessing."""
+    """SUV cannot be computed from what the file says without guessing.
+
+    ``lacks`` names the value that a user could enter, a field of ``SuvOverrides``; else it is empty.
+    """
+
+    def __init__(self, message: str, *, lacks: str = "") -> None:
+        super().__init__(message)
+        self.lacks = lacks
 
 
 class GridMismatch(InputError):

@@ -31,12 +31,42 @@ class Modality(StrEnum):
 
 
 class Unit(StrEnum):
-    """What one unit of a voxel's value is."""
+    """What one unit of a voxel's value is.
+
+    SUV is by body weight, by lean body mass (``SUL`` of Janmahasatian, ``SUL_JAMES`` of James with
+    Hume's 128), by body surface or by ideal body weight.
+    """
 
     HU = "HU"
     SUVBW = "SUVbw"
+    SUL = "SUL"
+    SUL_JAMES = "SUL-James"
+    SUVBSA = "SUVbsa"
+    SUVIBW = "SUVibw"
     BQML = "Bq/ml"
     NONE = ""
+
+    @property
+    def ucum(self) -> str:
+        """Its code in UCUM, as DICOM writes it (PS3.16 CID 85 for SUV); ``1`` where nothing is known."""
+        return _UCUM[self]
+
+    @property
+    def is_suv(self) -> bool:
+        """Whether it is one of the standardised uptake values."""
+        return self in (Unit.SUVBW, Unit.SUL, Unit.SUL_JAMES, Unit.SUVBSA, Unit.SUVIBW)
+
+
+_UCUM = {
+    Unit.HU: "[hnsf'U]",
+    Unit.SUVBW: "g/ml{SUVbw}",
+    Unit.SUL: "g/ml{SUVlbm(Janma)}",
+    Unit.SUL_JAMES: "g/ml{SUVlbm(James128)}",
+    Unit.SUVBSA: "cm2/ml{SUVbsa}",
+    Unit.SUVIBW: "g/ml{SUVibw}",
+    Unit.BQML: "Bq/ml",
+    Unit.NONE: "1",
+}
 
 
 class SourceFormat(StrEnum):
@@ -100,13 +130,15 @@ class SuvRecord:
     path
         The branch taken, in words, such as ``BQML, decay START, series time``.
     factor_range
-        Least and largest factor from stored activity to SUVbw over the slices, or None if refused.
+        Least and largest factor from rescaled values to SUV over the slices, or None if refused.
     inputs
-        The values used: weight_kg, dose_bq, half_life_s, uptake_s and so on; no patient data.
+        The values used: weight_kg, dose_bq, half_life_s, uptake_s and so on; no identifiers, no dates.
     overrides
-        The values that a user entered in place of the file's.
+        The values that a user entered in place of the file's; of an injection only the time of day.
     refused
         Why there is no SUV, or empty.
+    missing
+        The values that would give SUV if a user entered them: fields of ``SuvOverrides``. Empty if none would.
     """
 
     path: str
@@ -114,6 +146,7 @@ class SuvRecord:
     inputs: Mapping[str, float | str] = field(default_factory=dict)
     overrides: Mapping[str, float | str] = field(default_factory=dict)
     refused: str = ""
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a reader asks, once, when a file does not say it: what is measured, and which series to open."""
+"""What a reader asks, once, when a file does not say it: what is measured, which series to open, what SUV lacks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grisaille.core.errors import ConfigError
 from grisaille.core.volume import Modality, Unit
+from grisaille.imaging.suv_overrides import ENTRIES, SuvOverrides, entered
 from grisaille.io.volumes import is_mask_name, modality_by_name
 
 if TYPE_CHECKING:
@@ -77,6 +79,54 @@ def ask_regrid(reason: str) -> bool:
     box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
     box.exec()
     return bool(box.buttonRole(box.clickedButton()) == QMessageBox.ButtonRole.AcceptRole)
+
+
+def ask_suv(reason: str, missing: Sequence[str]) -> SuvOverrides | None:
+    """Ask for the values without which a PET has no SUV; None if the question was dismissed.
+
+    Parameters
+    ----------
+    reason
+        The sentence that says why there is no SUV.
+    missing
+        Fields of ``SuvOverrides``. All have to be entered, each within its bounds.
+    """
+    from napari.qt import get_current_stylesheet
+    from qtpy.QtWidgets import QApplication, QDialog, QDialogButtonBox, QFormLayout, QLabel, QLineEdit
+
+    dialog = QDialog(QApplication.activeWindow())
+    dialog.setStyleSheet(get_current_stylesheet())
+    dialog.setWindowTitle("What SUV needs")
+    form = QFormLayout(dialog)
+    hint = QLabel(f"{reason}.\n\nWhat you enter is used in place of it and recorded with every result.")
+    hint.setWordWrap(True)
+    form.addRow(hint)
+    lines = {name: QLineEdit() for name in missing}
+    for name, line in lines.items():
+        line.setObjectName(name)
+        line.setPlaceholderText(ENTRIES[name].expected)
+        form.addRow(ENTRIES[name].words.capitalize(), line)
+    buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+    compute = buttons.button(QDialogButtonBox.StandardButton.Ok)
+    compute.setText("Compute SUV")
+    buttons.button(QDialogButtonBox.StandardButton.Cancel).setText("Open without SUV")
+    buttons.accepted.connect(dialog.accept)
+    buttons.rejected.connect(dialog.reject)
+    form.addRow(buttons)
+
+    def written() -> SuvOverrides | None:
+        try:
+            return entered({name: line.text() for name, line in lines.items()})
+        except ConfigError:
+            return None
+
+    def check() -> None:
+        compute.setEnabled(written() is not None)
+
+    for line in lines.values():
+        line.textChanged.connect(check)
+    check()
+    return written() if dialog.exec() == QDialog.DialogCode.Accepted else None
 
 
 def _ask(title: str, hint: str, asked: Mapping[str, Sequence[str]], first: int = 0) -> list[int] | None:

@@ -15,7 +15,7 @@ CURSOR_OVERLAY = "grisaille_cursor"
 """Name of the text among the canvas overlays."""
 
 _PLACES = (("L", "R", 2), ("P", "A", 1), ("S", "I", 0))
-_DECIMALS = {Unit.HU: ".0f", Unit.SUVBW: ".2f", Unit.BQML: ",.0f", Unit.NONE: ".4g"}
+_DECIMALS = dict.fromkeys(Unit, ".2f") | {Unit.HU: ".0f", Unit.BQML: ",.0f", Unit.NONE: ".4g"}
 
 
 def values_at(volume: Volume, points_mm: npt.ArrayLike) -> npt.NDArray[np.float64]:

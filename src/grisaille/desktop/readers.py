@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import napari
 from napari.utils.notifications import show_info, show_warning
@@ -14,9 +15,10 @@ from grisaille.core.errors import AmbiguousSeries, InputError, SeveralFrames, Un
 from grisaille.core.study import Study
 from grisaille.core.volume import Modality, OnIrregular, Volume
 from grisaille.desktop.appearance import look_of
-from grisaille.desktop.ask import Kind, ask_frame, ask_kind, ask_regrid, ask_series
+from grisaille.desktop.ask import Kind, ask_frame, ask_kind, ask_regrid, ask_series, ask_suv
 from grisaille.desktop.layers import has_ct, image_arguments, in_drawing_order, labels_arguments, volumes_in
 from grisaille.desktop.view import attach
+from grisaille.imaging.suv_overrides import SuvOverrides
 from grisaille.io.image import stem_of, suffix_of
 from grisaille.io.labels import read_labels
 from grisaille.io.pseudonym import pseudonym
@@ -24,6 +26,7 @@ from grisaille.io.sidecar import read_sidecar
 from grisaille.io.study import read_study, read_volume
 
 LayerData = tuple[Any, dict[str, Any], str]
+Readable = TypeVar("Readable", Study, Volume)
 
 NOTHING: list[Any] = [(None,)]
 """What napari takes for: read, and there is no layer to add."""
@@ -37,6 +40,7 @@ class Questions:
     series: Callable[[Any], dict[Modality, str] | None] = ask_series
     frame: Callable[[Sequence[str]], int | None] = ask_frame
     regrid: Callable[[str], bool] = ask_regrid
+    suv: Callable[[str, Sequence[str]], SuvOverrides | None] = ask_suv
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def _layers(path: Path, questions: Questions | None, viewer: Any) -> list[LayerD
     if path.is_dir():
         return _folder(path, questions)
     if not suffix_of(path):
-        return [] if _is_open(path, viewer) else [_image_layer(read_volume(path))]
+        return [] if _is_open(path, viewer) else [_image_layer(_with_suv(partial(read_volume, path), questions))]
     if read_sidecar(path).names is not None:
         return [_labels_layer(path)]
     try:
@@ -112,15 +116,15 @@ def _folder(path: Path, questions: Questions | None) -> list[LayerData]:
     choices: Choices | None = Choices()
     while choices is not None:
         try:
-            return study_layers(
-                read_study(
-                    path,
-                    ct_series=choices.ct_series,
-                    pet_series=choices.pet_series,
-                    frame=choices.frame,
-                    on_irregular=choices.on_irregular,
-                )
+            read_as_chosen = partial(
+                read_study,
+                path,
+                ct_series=choices.ct_series,
+                pet_series=choices.pet_series,
+                frame=choices.frame,
+                on_irregular=choices.on_irregular,
             )
+            return study_layers(_with_suv(read_as_chosen, questions))
         except (AmbiguousSeries, UnevenSlices) as error:
             if questions is None:
                 raise
@@ -145,6 +149,22 @@ def _answered(path: Path, error: InputError, choices: Choices, questions: Questi
     if answer is None:
         return None
     return replace(choices, ct_series=answer.get(Modality.CT), pet_series=answer.get(Modality.PET))
+
+
+def _with_suv(read: Callable[..., Readable], questions: Questions | None) -> Readable:
+    """What ``read`` gives; a PET without SUV is read again with what a person entered, as long as that can help."""
+    thing = read()
+    entered = SuvOverrides()
+    while True:
+        volume = thing.pet if isinstance(thing, Study) else thing
+        record = None if volume is None else volume.provenance.suv
+        if questions is None or record is None or not record.missing:
+            return thing
+        answer = questions.suv(record.refused, record.missing)
+        if answer is None:
+            return thing
+        entered = replace(entered, **{name: getattr(answer, name) for name in answer.given})
+        thing = read(suv=entered)
 
 
 def _is_open(path: Path, viewer: Any) -> bool:

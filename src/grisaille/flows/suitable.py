@@ -10,7 +10,7 @@ import numpy as np
 
 from grisaille.core.errors import ConfigError, InputError, SuvRefused, UnknownUnit, UnsuitableVolume
 from grisaille.core.study import Case, Study
-from grisaille.core.volume import Modality, Unit, Volume
+from grisaille.core.volume import Modality, SourceFormat, Unit, Volume
 
 FEWEST_VOXELS = 4
 """Along each axis; fewer show no anatomy."""
@@ -92,10 +92,12 @@ def _require_unit(volume: Volume) -> None:
     suv = volume.provenance.suv
     if volume.modality is Modality.PET and suv is not None and suv.refused:
         raise SuvRefused(suv.refused)
-    raise UnknownUnit(
-        f"{_title(volume)} is in {volume.unit.value or 'no unit'}, expected {expected.value}; "
-        "give its unit when reading it, or leave it out"
-    )
+    remedy = "give its unit when reading it, or leave it out"
+    if volume.unit is not Unit.NONE and volume.modality is Modality.PET:
+        is_dicom = volume.source.format is SourceFormat.DICOM  # to call a file's numbers SUVbw does not make them so
+        how = "read it with pet_unit='suvbw' (--pet-unit suvbw)" if is_dicom else "give a PET that is in it"
+        remedy = f"{how}, or leave it out"
+    raise UnknownUnit(f"{_title(volume)} is in {volume.unit.value or 'no unit'}, expected {expected.value}; {remedy}")
 
 
 def _require_content(volume: Volume) -> None:

@@ -53,6 +53,9 @@ def by_sex(sex: Sex, male: float, female: float) -> float:
     return {Sex.MALE: male, Sex.FEMALE: female, Sex.OTHER: (male + female) / 2}[sex]
 
 
+JAMES_FALLS_FROM = {Sex.MALE: 1.10e4 / 256, Sex.FEMALE: 1.07e4 / 296, Sex.OTHER: 1.07e4 / 296}
+"""Body mass index in kg/m2 (43 and 36) from which James's lean mass falls as the weight grows."""
+
 MASS_BY_SUV_TYPE: dict[str, Callable[[float, float, Sex], float]] = {
     "LBM": lean_mass_morgan,
     "LBMJAMES128": lean_mass_james,

@@ -67,7 +67,8 @@ def _half_life_s(series: PetSeries, trail: Trail) -> float:
         if known is None:
             raise SuvRefused(
                 "RadionuclideHalfLife (0018,1075) is missing and RadionuclideCodeSequence (0054,0300) names no known "
-                "nuclide; export the series with the half-life"
+                "nuclide; export the series with the half-life, or give it (half_life_s, --half-life-s)",
+                lacks="half_life_s",
             )
         trail.warnings.append(f"RadionuclideHalfLife is missing; {known:g} s of {nuclide} was used")
         half_life = known
@@ -117,12 +118,15 @@ def _administered(series: PetSeries, scanned: datetime, half_life: float, trail:
     if at is None:
         raise SuvRefused(
             "RadiopharmaceuticalStartDateTime (0018,1078) and RadiopharmaceuticalStartTime (0018,1072) are missing; "
-            "export the series with the injection time"
+            "export the series with the injection time, or give it (injected, --injection-time)",
+            lacks="injected",
         )
     if half_life > LONGEST_UPTAKE_S:
         raise SuvRefused(
             f"RadiopharmaceuticalStartTime (0018,1072) has no date, and with a half-life of {half_life / 3600:.0f} h "
-            "the injection may have been days before; expected RadiopharmaceuticalStartDateTime (0018,1078)"
+            "the injection may have been days before; expected RadiopharmaceuticalStartDateTime (0018,1078), or an "
+            "injection time entered with its date (injected, --injection-time)",
+            lacks="injected",
         )
     moment = datetime.combine(scanned.date(), at)
     if moment > scanned:
@@ -138,6 +142,9 @@ def _reference(
 ) -> tuple[str, Factors]:
     """The moment to which START corrected the decay, in seconds after the injection."""
     first = min(acquired)
+    if series.corrected_to is not None:
+        path = "decay corrected to the moment of DecayCorrectionDateTime (0018,9701)"
+        return path, np.array(_seconds([series.corrected_to] * len(acquired), administered))
     by_frames = _by_frames(series, acquired, administered, rate)
     if series.series_time is not None and series.series_time <= first + JITTER:
         path, moment = "decay corrected to START, by series time", series.series_time

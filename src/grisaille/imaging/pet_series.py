@@ -79,6 +79,8 @@ class PetSeries:
         SeriesDate and SeriesTime.
     scanner_time
         GE's scan date and time, (0009,xx0D).
+    corrected_to
+        DecayCorrectionDateTime (0018,9701), which Enhanced PET has: the moment itself.
     slices
         In the order of the volume.
     """
@@ -95,6 +97,7 @@ class PetSeries:
     tracers: int = 1
     series_time: datetime | None = None
     scanner_time: datetime | None = None
+    corrected_to: datetime | None = None
 
 
 @dataclass

@@ -9,36 +9,39 @@ cases that it leaves open.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 
 from grisaille.core.errors import SuvRefused
-from grisaille.core.volume import read_only
-from grisaille.imaging.body_norms import MASS_BY_SUV_TYPE, Sex, body_surface_m2
+from grisaille.core.volume import Unit, read_only
+from grisaille.imaging.body_norms import MASS_BY_SUV_TYPE, Sex
 from grisaille.imaging.decay import decay_factors
 from grisaille.imaging.pet_series import DecayCorrection, Factors, PetSeries, PetUnits, Trail
+from grisaille.imaging.suv_inputs import dose_bq, mass_kg, surface_m2, weight_kg
+from grisaille.imaging.suv_overrides import SuvOverrides as SuvOverrides
 
 DISAGREEMENT = 0.05
 """Relative difference of two vendor factors above which a user is told."""
 
+SUV_TYPE = {
+    Unit.SUVBW: "BW",
+    Unit.SUL: "LBMJANMA",
+    Unit.SUL_JAMES: "LBMJAMES128",
+    Unit.SUVBSA: "BSA",
+    Unit.SUVIBW: "IBW",
+}
+"""What SUVType (0054,1006) calls each."""
 
-@dataclass(frozen=True)
-class SuvOverrides:
-    """Values that a user enters in place of the file's."""
-
-    weight_kg: float | None = None
-    dose_bq: float | None = None
-
-    def record(self) -> dict[str, float]:
-        """Those given, by name."""
-        given = {"weight_kg": self.weight_kg, "dose_bq": self.dose_bq}
-        return {name: value for name, value in given.items() if value is not None}
+_USED_AS = {"injected": "uptake_s"}
+"""Overrides that stand among the inputs under another name."""
 
 
 @dataclass(frozen=True)
 class SuvScaling:
-    """From rescaled values (stored value times slope plus intercept) to SUVbw.
+    """From rescaled values (stored value times slope plus intercept) to SUV.
 
     Parameters
     ----------
@@ -61,8 +64,13 @@ class SuvScaling:
     warnings: tuple[str, ...]
 
 
-def suv_scaling(series: PetSeries, overrides: SuvOverrides | None = None) -> SuvScaling:
-    """The factor of each slice from rescaled values to SUVbw.
+def suv_scaling(series: PetSeries, overrides: SuvOverrides | None = None, unit: Unit = Unit.SUVBW) -> SuvScaling:
+    """The factor of each slice from rescaled values to SUV.
+
+    Parameters
+    ----------
+    unit
+        Which SUV.
 
     Raises
     ------
@@ -70,29 +78,94 @@ def suv_scaling(series: PetSeries, overrides: SuvOverrides | None = None) -> Suv
         If SUV cannot be had without guessing; the message names the tags.
     """
     overrides = overrides or SuvOverrides()
+    series = overrides.onto(series)
     trail = Trail({"units": series.units})
-    if series.units == PetUnits.GRAMS:
-        path, factors = _from_grams(series, overrides, trail)
-    elif series.units == PetUnits.AREA:
-        path, factors = _from_area(series, overrides, trail)
-    elif series.units == PetUnits.ACTIVITY:
-        _require_corrections(series)
-        path, factors = _from_activity(series, overrides, trail)
-        path = f"BQML, {path}"
-    elif series.units == PetUnits.COUNTS:
-        _require_corrections(series)
-        path, factors = _from_counts(series, overrides, trail)
+    if _is_written(series, unit):
+        path, factors = f"{series.units}, SUVType {series.suv_type}, as written", np.ones(len(series.slices))
     else:
-        raise SuvRefused(
-            f"Units (0054,1001) is {series.units or 'absent'}, expected BQML, GML, CM2ML or CNTS; "
-            "export the series in BQML"
-        )
+        path, factors = _by_weight(series, trail)
+        if unit is not Unit.SUVBW:
+            factors = factors * _from_weight(series, unit, trail)
+            path = f"{path}; then from body weight to {SUV_TYPE[unit]}"
     intercept = max((abs(piece.rescale_intercept) for piece in series.slices), default=0.0)
     if intercept:
         trail.warnings.append(
             f"RescaleIntercept is up to {intercept:g} where PET has 0 by the standard; it was applied as written"
         )
-    return SuvScaling(factors, path, read_only(trail.inputs), read_only(overrides.record()), tuple(trail.warnings))
+    used = {name: value for name, value in overrides.record().items() if _USED_AS.get(name, name) in trail.inputs}
+    idle = [name for name in overrides.given if name not in used]
+    if idle:
+        trail.warnings.append(f"{' and '.join(idle)} as entered had no use: SUV was had without ({path})")
+    warnings = tuple(dict.fromkeys(trail.warnings))
+    return SuvScaling(factors, path, read_only(trail.inputs), read_only(used), warnings)
+
+
+def missing_inputs(series: PetSeries, unit: Unit = Unit.SUVBW) -> tuple[str, ...]:
+    """Which values would give SUV if a user entered them: fields of ``SuvOverrides``, in the order of need.
+
+    Empty if SUV is there already, or if no such value helps.
+    """
+    entered = SuvOverrides()
+    while True:
+        try:
+            suv_scaling(series, entered, unit)
+        except SuvRefused as reason:
+            if not reason.lacks or reason.lacks in entered.given:
+                return ()
+            entered = replace(entered, **_plausible(series, reason.lacks))
+        else:
+            return entered.given
+
+
+def _plausible(series: PetSeries, name: str) -> dict[str, Any]:
+    """A value that stands in for the one a user would enter, to see what else is missing."""
+    moments = [series.series_time, series.scanner_time, series.corrected_to]
+    moments += [piece.acquired for piece in series.slices]
+    first = min((moment for moment in moments if moment is not None), default=datetime(2000, 1, 1))
+    standing_in = {
+        "weight_kg": 70.0,
+        "dose_bq": 3e8,
+        "injected": first - timedelta(hours=2),
+        "height_m": 1.7,
+        "sex": Sex.FEMALE,
+        "half_life_s": 6586.2,
+    }
+    return {name: standing_in[name]}
+
+
+def _is_written(series: PetSeries, unit: Unit) -> bool:
+    """Whether the file holds this very SUV; body weight is left to the rule for files that do not say which."""
+    if unit is Unit.SUVBW:
+        return False
+    if series.units == PetUnits.AREA:
+        return unit is Unit.SUVBSA and series.suv_type in ("", "BSA")
+    return series.units == PetUnits.GRAMS and series.suv_type == SUV_TYPE[unit] and unit is not Unit.SUVBSA
+
+
+def _by_weight(series: PetSeries, trail: Trail) -> tuple[str, Factors]:
+    """The branch, and the factors to SUV by body weight."""
+    if series.units == PetUnits.GRAMS:
+        return _from_grams(series, trail)
+    if series.units == PetUnits.AREA:
+        return _from_area(series, trail)
+    if series.units == PetUnits.ACTIVITY:
+        _require_corrections(series)
+        path, factors = _from_activity(series, trail)
+        return f"BQML, {path}", factors
+    if series.units == PetUnits.COUNTS:
+        _require_corrections(series)
+        return _from_counts(series, trail)
+    raise SuvRefused(
+        f"Units (0054,1001) is {series.units or 'absent'}, expected BQML, GML, CM2ML or CNTS; export the series in BQML"
+    )
+
+
+def _from_weight(series: PetSeries, unit: Unit, trail: Trail) -> float:
+    """The factor from SUV by body weight to another."""
+    if unit is Unit.SUVBSA:
+        surface = surface_m2(series, trail)
+        return surface * 1e4 / (1000 * weight_kg(series, trail))
+    return mass_kg(series, SUV_TYPE[unit], trail) / weight_kg(series, trail)
 
 
 def activity_factors(series: PetSeries) -> Factors | None:
@@ -113,7 +186,7 @@ def _require_corrections(series: PetSeries) -> None:
         )
 
 
-def _from_grams(series: PetSeries, overrides: SuvOverrides, trail: Trail) -> tuple[str, Factors]:
+def _from_grams(series: PetSeries, trail: Trail) -> tuple[str, Factors]:
     kind = series.suv_type or "BW"
     if kind == "BW":
         return f"GML, SUVType {series.suv_type or 'absent, so body weight'}", np.ones(len(series.slices))
@@ -122,38 +195,29 @@ def _from_grams(series: PetSeries, overrides: SuvOverrides, trail: Trail) -> tup
             f"SUVType (0054,1006) is {kind} with Units GML, expected BW, {', '.join(MASS_BY_SUV_TYPE)}; "
             "export the series in BQML"
         )
-    weight, height, sex = _weight_kg(series, overrides, trail), _height_m(series, trail), _sex(series, trail)
-    mass = MASS_BY_SUV_TYPE[kind](weight, height, sex)
-    trail.inputs["norm_kg"] = mass
-    if mass <= 0:
-        raise SuvRefused(
-            f"PatientWeight {weight:g} kg and PatientSize {height:g} m give no positive mass by {kind}; "
-            "correct them or export the series in BQML"
-        )
-    return f"GML, SUVType {kind} to body weight", np.full(len(series.slices), weight / mass)
+    factor = weight_kg(series, trail) / mass_kg(series, kind, trail)
+    return f"GML, SUVType {kind} to body weight", np.full(len(series.slices), factor)
 
 
-def _from_area(series: PetSeries, overrides: SuvOverrides, trail: Trail) -> tuple[str, Factors]:
+def _from_area(series: PetSeries, trail: Trail) -> tuple[str, Factors]:
     if series.suv_type not in ("", "BSA"):
         raise SuvRefused(
             f"SUVType (0054,1006) is {series.suv_type} with Units CM2ML, expected BSA; export the series in BQML"
         )
-    weight = _weight_kg(series, overrides, trail)
-    surface = body_surface_m2(weight, _height_m(series, trail))
-    trail.inputs["surface_m2"] = surface
-    return "CM2ML, body surface to body weight", np.full(len(series.slices), weight * 1000 / (surface * 1e4))
+    factor = weight_kg(series, trail) * 1000 / (surface_m2(series, trail) * 1e4)
+    return "CM2ML, body surface to body weight", np.full(len(series.slices), factor)
 
 
-def _from_counts(series: PetSeries, overrides: SuvOverrides, trail: Trail) -> tuple[str, Factors]:
+def _from_counts(series: PetSeries, trail: Trail) -> tuple[str, Factors]:
     """Philips' own factors; its SUV factor goes first, as QIBA has it."""
     direct = _positive([piece.suv_factor for piece in series.slices])
     activity = _positive([piece.activity_factor for piece in series.slices])
     if direct is not None:
         if activity is not None:
-            _compare(direct, activity, series, overrides, trail)
+            _compare(direct, activity, series, trail)
         return "CNTS, Philips SUV factor (7053,1000)", direct
     if activity is not None:
-        path, factors = _from_activity(series, overrides, trail)
+        path, factors = _from_activity(series, trail)
         return f"CNTS, Philips activity factor (7053,1009), {path}", factors * activity
     raise SuvRefused(
         "Units (0054,1001) is CNTS and neither Philips' SUV factor (7053,1000) nor its activity factor "
@@ -161,10 +225,10 @@ def _from_counts(series: PetSeries, overrides: SuvOverrides, trail: Trail) -> tu
     )
 
 
-def _compare(direct: Factors, activity: Factors, series: PetSeries, overrides: SuvOverrides, trail: Trail) -> None:
+def _compare(direct: Factors, activity: Factors, series: PetSeries, trail: Trail) -> None:
     """Warn where Philips' two factors disagree; nothing is said where the second leads to no SUV."""
     try:
-        _, factors = _from_activity(series, overrides, Trail())
+        _, factors = _from_activity(series, Trail())
     except SuvRefused:
         return
     apart = float(np.abs(factors * activity / direct - 1).max())
@@ -175,7 +239,7 @@ def _compare(direct: Factors, activity: Factors, series: PetSeries, overrides: S
         )
 
 
-def _from_activity(series: PetSeries, overrides: SuvOverrides, trail: Trail) -> tuple[str, Factors]:
+def _from_activity(series: PetSeries, trail: Trail) -> tuple[str, Factors]:
     """From Bq/ml to SUVbw."""
     trail.inputs["decay_correction"] = series.decay_correction
     if series.decay_correction not in tuple(DecayCorrection):
@@ -185,68 +249,11 @@ def _from_activity(series: PetSeries, overrides: SuvOverrides, trail: Trail) -> 
         )
     if series.tracers > 1:
         trail.warnings.append(f"RadiopharmaceuticalInformationSequence has {series.tracers} items; the first was used")
-    weight, dose = _weight_kg(series, overrides, trail), _dose_bq(series, overrides, trail)
-    per_dose = weight * 1000 / dose
+    per_dose = weight_kg(series, trail) * 1000 / dose_bq(series, trail)
     if series.decay_correction == DecayCorrection.ADMIN:
         return "decay corrected to administration (ADMIN)", np.full(len(series.slices), per_dose)
     path, factors = decay_factors(series, trail)
     return path, per_dose * factors
-
-
-def _weight_kg(series: PetSeries, overrides: SuvOverrides, trail: Trail) -> float:
-    """The patient's weight; grams are told by their size."""
-    weight = series.weight if overrides.weight_kg is None else overrides.weight_kg
-    if weight is None or not np.isfinite(weight) or weight <= 0:
-        raise SuvRefused(
-            "PatientWeight (0010,1030) is missing, 0 or not a number; expected kg; export the series with the weight"
-        )
-    if weight > 1000:
-        trail.warnings.append(f"PatientWeight {weight:g} was taken as grams, that is {weight / 1000:g} kg")
-        weight /= 1000
-    if not 2 <= weight <= 400:
-        trail.warnings.append(f"PatientWeight {weight:g} kg is out of the ordinary")
-    trail.inputs["weight_kg"] = float(weight)
-    return float(weight)
-
-
-def _height_m(series: PetSeries, trail: Trail) -> float:
-    height = series.height
-    if height is None or not np.isfinite(height) or height <= 0:
-        raise SuvRefused(
-            f"PatientSize (0010,1020) is missing, 0 or not a number, and SUVType {series.suv_type or 'BSA'} needs it; "
-            "export the series in BQML or with the height"
-        )
-    if height > 3:
-        trail.warnings.append(f"PatientSize {height:g} was taken as centimetres, that is {height / 100:g} m")
-        height /= 100
-    trail.inputs["height_m"] = float(height)
-    return float(height)
-
-
-def _sex(series: PetSeries, trail: Trail) -> Sex:
-    if series.sex not in tuple(Sex):
-        raise SuvRefused(
-            f"PatientSex (0010,0040) is absent or unknown, and SUVType {series.suv_type} needs it; "
-            "export the series in BQML or with the sex"
-        )
-    if series.sex == Sex.OTHER:
-        trail.warnings.append(f"PatientSex is O; {series.suv_type} was taken as the mean of both formulas")
-    return Sex(series.sex)
-
-
-def _dose_bq(series: PetSeries, overrides: SuvOverrides, trail: Trail) -> float:
-    dose = series.tracer.dose if overrides.dose_bq is None else overrides.dose_bq
-    if dose is None or not np.isfinite(dose) or dose <= 0:
-        raise SuvRefused(
-            "RadionuclideTotalDose (0018,1074) is missing, 0 or not a number; expected Bq; "
-            "export the series with the dose"
-        )
-    # No PET dose is below 0.1 MBq or above 100 GBq.
-    if dose < 1e5:
-        trail.warnings.append(f"RadionuclideTotalDose {dose:g} was taken as MBq")
-        dose *= 1e6
-    trail.inputs["dose_bq"] = float(dose)
-    return float(dose)
 
 
 def _positive(factors: Sequence[float | None]) -> Factors | None:

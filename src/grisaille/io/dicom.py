@@ -1,4 +1,4 @@
-"""DICOM series to volumes: CT in HU, PET in SUVbw."""
+"""DICOM series to volumes: CT in HU, PET in SUV."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read_series(
     series
         From ``scan``.
     unit
-        For PET: ``SUVBW`` to have nothing else, ``BQML`` to have the activity. None takes SUVbw
+        For PET: one of the SUV to have nothing else, ``BQML`` to have the activity. None takes SUVbw
         where it can be computed, and the activity with a warning where not.
     overrides
         For PET: values in place of the file's.
@@ -53,7 +53,7 @@ def read_series(
     UnreadableFile, UnsuitableVolume, OutOfMemory
         If the pixels cannot be had.
     SuvRefused, UnknownUnit
-        If ``unit`` asks for SUVbw or activity and the headers do not give it.
+        If ``unit`` asks for SUV or activity and the headers do not give it.
     """
     series = one_frame(series, frame)
     geometry = stack(series, on_irregular)

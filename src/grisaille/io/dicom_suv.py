@@ -51,6 +51,7 @@ _TAG_BY_FIELD = {
     "tracers": "RadiopharmaceuticalInformationSequence (0054,0016)",
     "series_time": "SeriesDate (0008,0021) or SeriesTime (0008,0031)",
     "scanner_time": "GE's scan time (0009,100D)",
+    "corrected_to": "DecayCorrectionDateTime (0018,9701)",
 }
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grisaille.core.errors import GrisailleError, InputError, OutOfMemory
 from grisaille.core.run import Run
@@ -14,16 +15,33 @@ from grisaille.io.files import read_file
 from grisaille.io.folder import image_files, nothing_in
 from grisaille.io.image import path_of, stem_of, suffix_of
 from grisaille.io.sidecar import sidecar_path
-from grisaille.io.volumes import modality_of, read_file_volume
+from grisaille.io.volumes import chosen, modality_of, read_file_volume
+
+if TYPE_CHECKING:
+    from grisaille.imaging.suv_overrides import SuvOverrides
+    from grisaille.io.dicom import SeriesInfo
+
+    Reader = Callable[[SeriesInfo], Volume]
 
 Skips = list[tuple[Path, str]]
 
 
-def describe(paths: Iterable[str | os.PathLike[str]], *, run: Run | None = None) -> dict[str, Any]:
+def describe(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    pet_unit: Unit | str | None = None,
+    suv: SuvOverrides | None = None,
+    run: Run | None = None,
+) -> dict[str, Any]:
     """Every series and image file in ``paths``, and what was passed over: plain values for JSON.
 
     A series that cannot be read stands there with what its headers say and the reason among
     its warnings.
+
+    Parameters
+    ----------
+    pet_unit, suv
+        Of DICOM PET, as of ``read_study``.
 
     Raises
     ------
@@ -33,9 +51,16 @@ def describe(paths: Iterable[str | os.PathLike[str]], *, run: Run | None = None)
     series: list[dict[str, Any]] = []
     skipped: Skips = []
     places = [path_of(path) for path in paths]
+    unit = chosen(Unit, pet_unit, "PET unit")
+
+    def read(info: SeriesInfo) -> Volume:
+        from grisaille.io.dicom import read_series
+
+        return read_series(info, unit=unit if info.modality is Modality.PET else None, overrides=suv, run=run)
+
     for path in places:
         try:
-            series.extend(_in_path(path, skipped, run))
+            series.extend(_in_path(path, skipped, read, run))
         except InputError as error:
             if len(places) == 1:
                 raise
@@ -45,7 +70,7 @@ def describe(paths: Iterable[str | os.PathLike[str]], *, run: Run | None = None)
     return {"series": series, "skipped": [{"file": file.name, "reason": reason} for file, reason in skipped]}
 
 
-def _in_path(path: Path, skipped: Skips, run: Run | None) -> Iterator[dict[str, Any]]:
+def _in_path(path: Path, skipped: Skips, read: Reader, run: Run | None) -> Iterator[dict[str, Any]]:
     if suffix_of(path) and not path.is_dir():
         yield _image_file(path)
         return
@@ -58,18 +83,15 @@ def _in_path(path: Path, skipped: Skips, run: Run | None) -> Iterator[dict[str, 
         skipped.extend(folder.skipped)
         files |= {file for file, _ in folder.skipped}
         files |= {sidecar_path(file) for file in files}
-    yield from _dicom(path, files, skipped, run)
+    yield from _dicom(path, files, skipped, read, run)
 
 
-def _dicom(path: Path, described: set[Path], skipped: Skips, run: Run | None) -> Iterator[dict[str, Any]]:
-    from grisaille.io.dicom import SeriesInfo, read_series, scan
-
-    def loader(info: SeriesInfo) -> Callable[[], Volume]:
-        return lambda: read_series(info, run=run)
+def _dicom(path: Path, described: set[Path], skipped: Skips, read: Reader, run: Run | None) -> Iterator[dict[str, Any]]:
+    from grisaille.io.dicom import scan
 
     found = scan(path, run=run)
     for info in found.series:
-        yield _described(loader(info), uid=info.uid, name=info.label, modality=info.modality)
+        yield _described(partial(read, info), uid=info.uid, name=info.label, modality=info.modality)
     skipped.extend((one.file, one.reason) for one in found.skipped if one.file not in described)
 
 
@@ -121,4 +143,10 @@ def _suv(record: SuvRecord | None) -> dict[str, Any] | None:
     if record is None:
         return None
     ends = None if record.factor_range is None else list(record.factor_range)
-    return {"factor_range": ends, "path": record.path, "inputs": dict(record.inputs)}
+    return {
+        "factor_range": ends,
+        "path": record.path,
+        "inputs": dict(record.inputs),
+        "overrides": dict(record.overrides),
+        "missing": list(record.missing),
+    }

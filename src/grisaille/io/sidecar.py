@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -75,13 +76,13 @@ def write_names(path: Path, names: Mapping[int, str]) -> None:
 
 
 def parsed(kind: type[Choice], value: str) -> Choice | None:
-    """The member that a user means by ``value``, whatever the case and the slashes; None if there is none."""
+    """The member that a user means by ``value``, whatever the case and the signs between; None if there is none."""
     plain = _plain(value)
     return next((member for member in kind if plain in (_plain(member.value), _plain(member.name))), None)
 
 
 def _plain(value: str) -> str:
-    return value.lower().replace("/", "").replace("_", "")
+    return re.sub("[-/_]", "", value.lower())
 
 
 def _choice(kind: type[Choice], content: Mapping[str, Any], key: str, beside: Path) -> Choice | None:

@@ -17,6 +17,7 @@ from grisaille.io.pseudonym import pseudonym
 from grisaille.io.volumes import chosen, read_file_volume
 
 if TYPE_CHECKING:
+    from grisaille.imaging.suv_overrides import SuvOverrides
     from grisaille.io.dicom import SeriesInfo
 
 StrPath = str | os.PathLike[str]
@@ -32,6 +33,7 @@ def read_study(
     pet_series: str | int | None = None,
     frame: int | None = None,
     on_irregular: OnIrregular | str = OnIrregular.REFUSE,
+    suv: SuvOverrides | None = None,
     run: Run | None = None,
 ) -> Study:
     """Read the CT and the PET of one patient; either may be absent.
@@ -44,7 +46,8 @@ def read_study(
     ct, pet
         In place of ``path``: a file or a DICOM folder each.
     pet_unit
-        ``"suvbw"`` or ``"bqml"``, for a PET file that does not say it.
+        ``"suvbw"``, ``"bqml"``, or ``"sul"``, ``"sul-james"``, ``"suvbsa"``, ``"suvibw"``: what a PET
+        file holds that does not say it, and what a DICOM PET is brought to.
     ct_series, pet_series
         SeriesNumber, SeriesInstanceUID or its pseudonym, where DICOM holds several.
     frame
@@ -53,6 +56,8 @@ def read_study(
     on_irregular
         ``"resample"`` interpolates a DICOM series whose slices are missing or unevenly spaced onto
         even places, and says so in its provenance and warnings; ``"refuse"`` refuses it.
+    suv
+        Weight, dose and so on, in place of what a DICOM PET lacks or has wrong.
 
     Raises
     ------
@@ -62,7 +67,7 @@ def read_study(
     if path is not None and (ct is not None or pet is not None):
         raise InputError("a study and ct= or pet= were given together; give the study, or the files one by one")
     unit = chosen(Unit, pet_unit, "PET unit")
-    how = _how(on_irregular, run)
+    how = _how(on_irregular, suv, run)
     if path is not None:
         sources = _in_path(path_of(path), unit, {Modality.CT: ct_series, Modality.PET: pet_series}, run)
         return _together(_read_all(sources, frame, how), [path_of(path)])
@@ -82,6 +87,7 @@ def read_volume(
     series: str | int | None = None,
     frame: int | None = None,
     on_irregular: OnIrregular | str = OnIrregular.REFUSE,
+    suv: SuvOverrides | None = None,
     run: Run | None = None,
 ) -> Volume:
     """Read one volume from an image file, a DICOM file or a DICOM folder.
@@ -90,14 +96,14 @@ def read_volume(
     ----------
     modality, unit
         What an image file measures, where neither its sidecar nor its name says it. DICOM says
-        it itself; ``modality`` then chooses among the series.
+        it itself; ``modality`` then chooses among the series, and ``unit`` what a PET is brought to.
     series
         SeriesNumber, SeriesInstanceUID or its pseudonym, where a DICOM folder holds several.
     frame
         Which volume of a four-dimensional file, or which image of each place of a DICOM series that
         has several (phases, gates, time frames), from 0.
-    on_irregular
-        As ``read_study`` has it.
+    on_irregular, suv
+        As of ``read_study``.
 
     Raises
     ------
@@ -106,7 +112,7 @@ def read_volume(
     """
     what, units = chosen(Modality, modality, "modality"), chosen(Unit, unit, "unit")
     source = _in_place(path_of(path), what, units, series=series, run=run)
-    return _read(source, frame, _how(on_irregular, run)).volume
+    return _read(source, frame, _how(on_irregular, suv, run)).volume
 
 
 @dataclass(frozen=True)
@@ -114,6 +120,7 @@ class _How:
     """What a reading needs to know beside what it reads."""
 
     on_irregular: OnIrregular
+    suv: SuvOverrides | None
     run: Run | None
 
 
@@ -134,8 +141,9 @@ class _Part:
     patient: str = ""
 
 
-def _how(on_irregular: OnIrregular | str, run: Run | None) -> _How:
-    return _How(chosen(OnIrregular, on_irregular, "answer to irregular slices") or OnIrregular.REFUSE, run)
+def _how(on_irregular: OnIrregular | str, suv: SuvOverrides | None, run: Run | None) -> _How:
+    answer = chosen(OnIrregular, on_irregular, "answer to irregular slices") or OnIrregular.REFUSE
+    return _How(answer, suv, run)
 
 
 def _in_path(path: Path, unit: Unit | None, series: dict[Modality, str | int | None], run: Run | None) -> list[_Source]:
@@ -191,11 +199,17 @@ def _has_frames(source: _Source) -> bool:
 
 def _read(source: _Source, frame: int | None, how: _How) -> _Part:
     place, unit = source.place, source.unit
+    of_pet = how.suv if source.modality in (Modality.PET, None) else None
     if isinstance(place, Path):
+        if of_pet is not None and of_pet.given:
+            raise InputError(
+                f"{place.name} is no DICOM, so {' and '.join(of_pet.given)} cannot be used on it; "
+                "give the DICOM series, or a file that is in SUV already"
+            )
         return _Part(read_file_volume(place, modality=source.modality, unit=unit, frame=frame))
     from grisaille.io.dicom import read_series
 
-    volume = read_series(place, unit=unit, frame=frame, on_irregular=how.on_irregular, run=how.run)
+    volume = read_series(place, unit=unit, frame=frame, on_irregular=how.on_irregular, overrides=of_pet, run=how.run)
     if unit not in (None, volume.unit):
         raise InputError(f"{place.label} is in {volume.unit.value} by its header, not in {unit}; leave the unit out")
     return _Part(volume, place.patient)
@@ -231,7 +245,7 @@ def _dicom_info(path: Path, modality: Modality | None, series: str | int | None,
 
 def _dicom_sources(
     path: Path,
-    wanted: dict[Modality, str | int | None],
+    named: dict[Modality, str | int | None],
     unit: Unit | None,
     skipped: tuple[tuple[Path, str], ...],
     run: Run | None,
@@ -240,7 +254,7 @@ def _dicom_sources(
     from grisaille.io.dicom import choose, scan
 
     found = scan(path, run=run)
-    infos = [info for kind, name in wanted.items() if (info := choose(found, kind, name)) is not None]
+    infos = [info for kind, name in named.items() if (info := choose(found, kind, name)) is not None]
     if not infos:
         infos = [info for kind in Modality if (info := choose(found, kind)) is not None]
     if not infos:

@@ -21,7 +21,7 @@ from grisaille.io.unsheared import require_straight
 MOST_NOT_FINITE = 0.01
 """Share of NaN and infinite voxels that is mended; more is refused."""
 
-_PET_UNITS = (Unit.SUVBW, Unit.BQML)
+_PET_UNITS = (*(unit for unit in Unit if unit.is_suv), Unit.BQML)
 _NAMED = {"ct": Modality.CT, "pet": Modality.PET, "pt": Modality.PET, "suv": Modality.PET}
 _MASK_WORDS = ("mask", "seg", "label", "gtv", "ctv", "ptv", "roi", "lesion", "tumo", "organ", "truth", "contour")
 
@@ -159,9 +159,9 @@ def _doubts(voxels: npt.NDArray[Any], unit: Unit, name: str) -> tuple[str, ...]:
         return (f"every voxel of {name} is {low:g}",)
     if unit is Unit.HU and low >= 0:
         return (f"{name} has no value below 0 ({low:g} to {high:g}), so it may not be in HU",)
-    if unit is Unit.SUVBW and low < -100:
+    if unit.is_suv and low < -100:
         return (f"{name} has values down to {low:g}, so it may be a CT and not SUV",)
-    if unit is Unit.SUVBW and high > 1000:
+    if unit.is_suv and high > 1000:
         return (f"{name} has values up to {high:g}, so it may be in Bq/ml and not SUV",)
     if unit is Unit.BQML and high < 100:
         return (f"{name} has no value above {high:g}, so it may be SUV and not Bq/ml",)
