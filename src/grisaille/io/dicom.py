@@ -44,7 +44,7 @@ def read_series(
     """
     geometry = stack(series)
     quantity = quantity_of(series, geometry.order, unit, overrides)
-    decoded = decode(series, geometry.order, quantity.factors, run=run)
+    decoded = decode(series, geometry.order, quantity.factors, affine=geometry.affine, run=run)
     voxels, grid, source = canonical(
         decoded.values.transpose(2, 1, 0),
         geometry.affine,
@@ -52,7 +52,7 @@ def read_series(
         name=series.label,
         series=series.uid,
     )
-    source = replace(source, files=tuple(series.files[index] for index in geometry.order))
+    source = replace(source, files=tuple(dict.fromkeys(series.slices[index].file for index in geometry.order)))
     provenance = VolumeProvenance(
         geometry=geometry.verdict,
         suv=quantity.suv,
