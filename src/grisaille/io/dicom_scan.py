@@ -10,7 +10,8 @@ from pathlib import Path
 from grisaille.core.errors import AmbiguousSeries, NoImages, UnreadableFile
 from grisaille.core.run import Run
 from grisaille.core.volume import Modality
-from grisaille.io.dicom_header import NotRead, SliceHeader, read_header
+from grisaille.io.dicom_header import NotRead, SliceHeader
+from grisaille.io.dicom_multiframe import read_images
 from grisaille.io.dicom_stacks import describe, split
 from grisaille.io.pseudonym import pseudonym
 
@@ -118,7 +119,7 @@ def scan(path: Path, *, run: Run | None = None) -> DicomScan:
         raise UnreadableFile(f"{path.name} is a pipe or a device, expected a file or a folder")
     path = path.resolve()
     try:
-        wanted = read_header(path)
+        wanted = read_images(path)[0]
     except NotRead as reason:
         raise UnreadableFile(f"{path.name}: {reason}; expected a DICOM CT or PET image") from None
     siblings = sorted(file for file in path.parent.iterdir() if file.is_file())
@@ -189,14 +190,15 @@ def _scan_files(files: list[Path], root: Path, run: Run) -> DicomScan:
                 raise NotRead("a link to outside of the folder")
             if file.exists() and not file.is_file():  # opening a pipe waits for a writer, maybe for ever
                 raise NotRead("a pipe or a device")
-            header = read_header(file)
+            images = read_images(file)
+            header = images[0]
             if header.sop_uid and header.sop_uid in first_of:
                 raise NotRead(f"the same image as {first_of[header.sop_uid].name}")
         except NotRead as reason:
             skipped.append(Skipped(file, str(reason), reason.is_damaged))
             continue
         first_of[header.sop_uid] = file
-        groups.setdefault(_group_key(header), []).append(header)
+        groups.setdefault(_group_key(header), []).extend(images)
     damaged = tuple(one.file.name for one in skipped if one.is_damaged)
     series = [stack for headers in groups.values() for stack in _stacks(headers, damaged, skipped)]
     series.sort(key=lambda one: (one.modality, one.number is None, one.number or 0, one.uid))

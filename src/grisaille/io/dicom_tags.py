@@ -97,6 +97,11 @@ def vector(header: Dataset, keyword: str, length: int) -> tuple[float, ...] | No
     return tuple(value for value in numbers if value is not None) if complete else (math.nan,) * length
 
 
+def items(header: Dataset, keyword: str) -> list[Dataset]:
+    """The items of a sequence; none if it is absent or cannot be read."""
+    return [item for item in values(header, keyword) or [] if isinstance(item, Dataset)]
+
+
 def private(header: Dataset, group: int, creator: str, element: int) -> object | None:
     """The value of a private element, by its creator, or by its usual place where no creator claims the group."""
     usual = (group, 0x1000 + element)
