@@ -120,11 +120,11 @@ def main(interpreter: str) -> int:
         capture_output=True, text=True, check=True,
     ).stdout.strip()  # fmt: skip
     print(markdown(rows))
-    known = {"agree", *EXPLAINED.values()}
-    wrong = [row for row in rows if row["verdict"] not in known]
-    agree = sum(row["verdict"] == "agree" for row in rows)
+    said = [row["verdict"].partition(":")[0] for row in rows]
+    counts = {word: said.count(word) for word in ("agree", "known", "DISAGREE")}
     print(
-        f"\nMIRP {version}: {agree} of {len(rows)} agree to {TOLERANCE:g}, {len(wrong)} disagree without a known reason"
+        f"\nMIRP {version}: of {len(rows)} volumes {counts['agree']} agree to {TOLERANCE:g}, {counts['known']} differ "
+        f"for a known reason, {counts['DISAGREE']} disagree"
     )
     write("oracle_suv", {"mirp": version, "tolerance": TOLERANCE, "verdicts": counts, "rows": rows})
     return counts["DISAGREE"]
