@@ -4,8 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 RUN    := scripts/with_display
+OTHERS := .venv-oracles
 
-.PHONY: demo test check shots bench bundle samples clean
+.PHONY: demo test check shots bench oracles bundle samples clean
 
 demo: $(STAMP) $(VENV)/.display
 	@if [ "$$(uname -s)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then $(BIN)/grisaille demo; \
@@ -27,6 +28,15 @@ bench: $(STAMP) $(VENV)/.display
 	$(BIN)/pip install -q -e ".[bench]"
 	$(RUN) $(BIN)/python benchmarks/run_all.py
 
+# Other people's libraries as judges; they never share an environment with grisaille.
+oracles: $(STAMP) $(OTHERS)/.installed
+	$(BIN)/python benchmarks/oracles/run_all.py $(OTHERS)/bin/python
+
+$(OTHERS)/.installed: benchmarks/oracles/requirements.txt
+	test -x $(OTHERS)/bin/python || $(PYTHON) -m venv $(OTHERS)
+	$(OTHERS)/bin/python -m pip install --quiet -r benchmarks/oracles/requirements.txt
+	touch $@
+
 samples: $(STAMP)
 	$(BIN)/python -m grisaille.flows.make_samples sample_volumes
 
@@ -34,7 +44,7 @@ bundle: $(STAMP)
 	$(BIN)/python -m grisaille.flows.make_bundle mvg-phantom.safetensors
 
 clean:
-	rm -rf $(VENV) dist build
+	rm -rf $(VENV) $(OTHERS) dist build
 
 # The environment is made anew only when what it is made from changes.
 $(STAMP): pyproject.toml napari.yaml $(wildcard sample_volumes/*)
