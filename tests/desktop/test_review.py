@@ -203,7 +203,7 @@ def test_csv_holds_the_columns_of_the_interface_and_a_line_adds_them_up(review: 
     assert {row["calibration"] for row in rows} == {f"synthetic: {SYNTHETIC_CAVEAT}"}
     assert {row["connectivity"] for row in rows} == {"26"}
     added = review.burden.text()
-    assert added.startswith(f"3 findings, {sum(float(row['volume_ml']) for row in rows):.3g}"[:15])
+    assert added.startswith(f"3 findings, {sum(float(row['volume_ml']) for row in rows):.3g} ml, TLG ")
     assert "SUVmax 7, Dmax " in added
     assert added.endswith("connectivity 26, mask as drawn")
     review.save_csv(tmp_path / "no such folder" / "findings.csv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -223,6 +224,17 @@ def test_a_ct_and_a_pet_with_no_place_in_common_are_refused(tmp_path: Path) -> N
     pet = save_nifti(tmp_path / "PET.nii.gz", numbers(), THERE)
     with pytest.raises(GridMismatch, match="have no place in common"):
         read_study(ct=ct, pet=pet, pet_unit="suvbw")
+
+
+def test_an_oblique_pet_beside_the_ct_is_refused_though_its_bounding_box_reaches_in(tmp_path: Path) -> None:
+    ct = save_nifti(tmp_path / "CT.nii.gz", numbers((10, 10, 10)), np.eye(4))
+    across = np.eye(4)
+    across[:2, :2] = np.array([[1.0, 1.0], [-1.0, 1.0]]) / np.sqrt(2)
+    for distance, is_apart in ((13.0, True), (8.0, False)):
+        across[:2, 3] = (distance - 19.5 / np.sqrt(2), distance + 19.5 / np.sqrt(2))
+        pet = save_nifti(tmp_path / "PET.nii.gz", numbers((40, 1, 10)), across)
+        with pytest.raises(GridMismatch, match="no place in common") if is_apart else nullcontext():
+            read_study(ct=ct, pet=pet, pet_unit="suvbw")
 
 
 def test_an_empty_folder_and_one_of_other_things_are_told(tmp_path: Path) -> None:

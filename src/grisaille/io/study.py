@@ -11,6 +11,7 @@ from grisaille.core.errors import AmbiguousSeries, GridMismatch, InputError, NoI
 from grisaille.core.run import Run
 from grisaille.core.study import Study
 from grisaille.core.volume import Modality, Unit, Volume
+from grisaille.imaging.overlap import overlap
 from grisaille.io.folder import image_files, nothing_in
 from grisaille.io.image import SUFFIXES, path_of, suffix_of
 from grisaille.io.pseudonym import pseudonym
@@ -232,9 +233,7 @@ def _together(parts: list[_Part], paths: list[Path]) -> Study:
 
 
 def _require_overlap(ct: Volume, pet: Volume) -> None:
-    first, second = ct.grid.corners_mm(), pet.grid.corners_mm()
-    apart = (first.min(axis=0) > second.max(axis=0)) | (second.min(axis=0) > first.max(axis=0))
-    if apart.any():
+    if not overlap(ct.grid, pet.grid):
         raise GridMismatch(
             f"the CT ({ct.grid}) and the PET ({pet.grid}) have no place in common; give two of one examination"
         )
