@@ -20,6 +20,7 @@ from grisaille.core.errors import (
     UnsuitableVolume,
 )
 from grisaille.core.run import Run
+from grisaille.core.study import Study
 from grisaille.core.volume import Modality, SourceFormat, Unit
 from grisaille.io.pseudonym import pseudonym
 from grisaille.io.sidecar import write_volume_sidecar
@@ -217,6 +218,14 @@ def test_two_frames_of_reference_are_said(tmp_path: Path) -> None:
     assert study.pet is not None
     assert "different frames of reference" in study.pet.provenance.warnings[-1]
     assert read_study(tmp_path, pet_unit="suvbw").patient == study.patient
+    alone = [read_volume(tmp_path, modality=modality) for modality in (Modality.CT, Modality.PET)]
+    assert Study.of(*alone).warnings == study.warnings  # as the panel puts layers together
+
+
+def test_files_in_one_or_no_frame_of_reference_need_no_warning(dicom: Path, files: Path) -> None:
+    for folder in (dicom, files):
+        study = read_study(folder, pet_unit="suvbw")
+        assert not [one for one in study.warnings if "frames of reference" in one]
 
 
 def test_a_ct_and_a_pet_with_no_place_in_common_are_refused(tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from grisaille.core.errors import GridMismatch
 from grisaille.core.grid import Grid
+from grisaille.core.study import Study
 
 _HARDLY_MM = 1e-6
 """What two fields of view have to share; grids that only touch share nothing."""
@@ -23,6 +25,15 @@ def overlap(one: Grid, other: Grid) -> bool:
         if min(near.max(), far.max()) - max(near.min(), far.min()) < _HARDLY_MM:
             return False
     return True
+
+
+def require_overlap(study: Study) -> None:
+    """Raise ``GridMismatch`` if a study's CT and PET have no place in common."""
+    ct, pet = study.ct, study.pet
+    if ct is not None and pet is not None and not overlap(ct.grid, pet.grid):
+        raise GridMismatch(
+            f"the CT ({ct.grid}) and the PET ({pet.grid}) have no place in common; give two of one examination"
+        )
 
 
 def _candidates(one: Grid, other: Grid) -> npt.NDArray[np.float64]:
