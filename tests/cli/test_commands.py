@@ -105,7 +105,19 @@ def test_detect_takes_the_files_by_name_and_a_share_of_the_body(place, tmp_path,
     record = json.loads((out / "result.json").read_text())
     assert (record["calibration"]["per"], record["seed"]) == ("share", 4)
     assert row["findings"] == len(record["findings"]) > 0
+    assert row["burden"] == record["burden"]
     assert "none: the most anomalous 0.02 of the body" in (out / "findings.csv").read_text()
+
+
+def test_connectivity_is_chosen_and_written_down(place, tmp_path, capsys):
+    words = ["detect", place / "ill", "--method", place / "model.safetensors", "--top", "0.02"]
+    assert call(*words, "--out", tmp_path / "out", "--connectivity", "6") == 0
+    record = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert record["burden"]["connectivity"] == 6
+    assert {one["connectivity"] for one in record["findings"]} == {6}
+    assert "connectivity 6, mask as drawn" in capsys.readouterr().out
+    assert call(*words, "--out", tmp_path / "no", "--connectivity", "8") == 2
+    assert not (tmp_path / "no").exists()
 
 
 def test_several_studies_get_a_folder_each_and_one_that_fails_is_a_row(place, tmp_path, capsys):
@@ -123,8 +135,11 @@ def test_several_studies_get_a_folder_each_and_one_that_fails_is_a_row(place, tm
 def test_the_table_of_several_studies_names_each_and_its_outcome(place, tmp_path, capsys):
     studies = [place / "ill", place / "blank"]
     assert call("detect", *studies, "--method", place / "model.safetensors", "--out", tmp_path / "out") == 1
-    title, ill, blank = capsys.readouterr().out.splitlines()
-    assert title.split() == ["study", "findings", "seconds", "result"]
+    title, ill, blank, how = capsys.readouterr().out.splitlines()
+    assert title.split() == ["study", "findings", "volume", "ml", "TLG", "SUVmax", "Dmax", "mm", "seconds", "result"]
+    assert how == "connectivity 26, mask as drawn"
+    burden = json.loads((tmp_path / "out" / "ill" / "result.json").read_text())["burden"]
+    assert ill.split()[1:4] == [str(burden["findings"]), f"{burden['volume_ml']:.1f}", f"{burden['tlg']:.1f}"]
     assert str(tmp_path / "out" / "ill") in ill
     assert "failed: PET" in blank
 

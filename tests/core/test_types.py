@@ -7,7 +7,7 @@ from grisaille.core.anomaly import BODY, AnomalyMap, SliceScores
 from grisaille.core.arrays import frozen
 from grisaille.core.calibration import Calibration
 from grisaille.core.errors import ConfigError, InputError, ShapeError
-from grisaille.core.finding import FINDING_COLUMNS
+from grisaille.core.finding import FINDING_COLUMNS, FURTHER_COLUMNS
 from grisaille.core.grid import Axis, Grid
 from grisaille.core.labels import Labels
 from grisaille.core.study import Study
@@ -131,4 +131,8 @@ def test_the_columns_of_findings_csv_are_those_of_the_interface() -> None:
     assert ", ".join(FINDING_COLUMNS) == (
         "id, tracking_uid, volume_ml, suv_max, suv_mean, suv_peak, tlg, hu_mean, long_axis_mm, short_axis_mm, "
         "centroid_l_mm, centroid_p_mm, centroid_s_mm, slice_first, slice_last, score, edited"
+    )
+    assert ", ".join(FURTHER_COLUMNS) == (
+        "suv_min, suv_sd, suv_peak_at_max, suv_max_l_mm, suv_max_p_mm, suv_max_s_mm, hu_sd, hu_median, feret_mm, "
+        "connectivity, cautions"
     )

@@ -194,13 +194,18 @@ def saved(review: Review, path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_csv_holds_the_columns_of_the_interface(review: Review, tmp_path: Path) -> None:
+def test_csv_holds_the_columns_of_the_interface_and_a_line_adds_them_up(review: Review, tmp_path: Path) -> None:
     rows = saved(review, tmp_path / "findings.csv")
     assert [round(float(row["suv_max"]), 1) for row in rows] == [7.0, 5.0, 3.2]
     assert review.result is not None
     write_findings_csv(review.result.findings, tmp_path / "of detect.csv", review.result.provenance)
     assert (tmp_path / "findings.csv").read_text() == (tmp_path / "of detect.csv").read_text()
     assert {row["calibration"] for row in rows} == {f"synthetic: {SYNTHETIC_CAVEAT}"}
+    assert {row["connectivity"] for row in rows} == {"26"}
+    added = review.burden.text()
+    assert added.startswith(f"3 findings, {sum(float(row['volume_ml']) for row in rows):.3g} ml, TLG ")
+    assert "SUVmax 7, Dmax " in added
+    assert added.endswith("connectivity 26, mask as drawn")
     review.save_csv(tmp_path / "no such folder" / "findings.csv")
     assert "findings.csv" in review.title.text()
 

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from grisaille.core.anomaly import AnomalyMap, SliceScores
 from grisaille.core.calibration import Calibration
 from grisaille.core.errors import ConfigError
-from grisaille.core.finding import FINDING_COLUMNS
+from grisaille.core.finding import FINDING_COLUMNS, FURTHER_COLUMNS, Caution
 from grisaille.core.grid import Axis, Grid
 from grisaille.core.labels import Labels
 from grisaille.core.study import Study
@@ -202,9 +202,16 @@ def test_every_measure_is_the_slow_oracles(mask, spacing, angles, shear, seed):
         assert (one.suv_max, one.suv_mean) == pytest.approx((max(suv), np.mean(suv)))
         assert one.tlg == pytest.approx(sum(suv) * grid.voxel_ml)
         assert one.suv_peak == pytest.approx(slow.peak(pet.voxels, part, shares), abs=3e-3)
+        hottest = max(part, key=lambda v: float(pet.voxels[v]))
+        place = tuple(slow.place(grid.affine, hottest))
+        assert (one.suv_max_s_mm, one.suv_max_p_mm, one.suv_max_l_mm) == pytest.approx(place)
+        assert (one.suv_min, one.suv_sd) == pytest.approx((min(suv), np.std(suv)))
+        assert one.suv_peak_at_max == pytest.approx(slow.peak(pet.voxels, [hottest], shares), abs=3e-3)
         assert one.score == pytest.approx(max(float(scores[v]) for v in part))
         if ct_voxels:
-            assert one.hu_mean == pytest.approx(np.mean([int(ct.voxels[v]) for v in ct_voxels]), abs=1e-4)
+            hu = [int(ct.voxels[v]) for v in ct_voxels]
+            assert one.hu_mean == pytest.approx(np.mean(hu), abs=1e-4)
+            assert (one.hu_sd, one.hu_median) == pytest.approx((np.std(hu), np.median(hu)), abs=1e-4)
         else:
             assert one.hu_mean is None
 
@@ -220,7 +227,16 @@ def test_turning_the_patient_changes_no_measure_but_the_place(mask, angles):
         find_findings(Labels(mask, oblique), Study.of(pet_of(suv, oblique))),
         strict=True,
     ):
-        for name in ("volume_ml", "suv_max", "suv_mean", "tlg", "long_axis_mm", "short_axis_mm", "slice_first"):
+        for name in (
+            "volume_ml",
+            "suv_max",
+            "suv_mean",
+            "tlg",
+            "long_axis_mm",
+            "short_axis_mm",
+            "feret_mm",
+            "slice_first",
+        ):
             assert getattr(one, name) == pytest.approx(getattr(other, name), abs=1e-5)
         assert one.suv_peak == pytest.approx(other.suv_peak, abs=3e-3)
         place = turned(angles) @ (one.centroid_s_mm, one.centroid_p_mm, one.centroid_l_mm)
@@ -256,7 +272,7 @@ def test_a_finding_fills_every_column_of_the_table():
     study = Study.of(pet_of(np.ones(grid.shape), grid), ct_of(np.full(grid.shape, 40), grid))
     mask = sphere(grid, (14, 14, 14), 7)
     (one,) = find_findings(Labels(mask, grid), study, anomaly_of(np.ones(grid.shape), grid))
-    assert all(getattr(one, column) is not None for column in FINDING_COLUMNS)
+    assert all(getattr(one, column) is not None for column in FINDING_COLUMNS + FURTHER_COLUMNS)
 
 
 @pytest.mark.parametrize("modality", [Modality.MR, Modality.PET])
@@ -434,3 +450,134 @@ def test_thirty_findings_on_a_whole_body_are_measured_in_a_fraction_of_a_second(
         seconds.append(time.process_time() - started)
     assert len(found) >= 28
     assert min(seconds) < 0.2  # about 0.045 s on an idle core; process time, so that a busy machine does not count
+
+
+# --- what is said of the numbers
+
+
+def cautions_of(low, shape=(20, 20, 20), spacing=4.0, size=6, pet=None):
+    """Of a cube of ``size`` voxels that begins at ``low``, with a PET on its grid unless another is given."""
+    grid = Grid.from_spacing(shape, spacing)
+    voxels = np.zeros(shape, np.uint16)
+    voxels[tuple(slice(first, first + size) for first in low)] = 1
+    study = Study.of(pet or pet_of(np.random.default_rng(0).random(shape), grid))
+    (one,) = find_findings(Labels(voxels, grid), study)
+    return set(one.cautions)
+
+
+def test_a_finding_in_the_middle_needs_no_caution():
+    assert cautions_of((7, 7, 7)) == set()
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("first", [0, 14])
+def test_a_finding_at_the_edge_is_called_cut_off(axis, first):
+    low = [7, 7, 7]
+    low[axis] = first
+    assert Caution.AT_EDGE in cautions_of(low)
+
+
+def test_a_sphere_that_leaves_the_image_is_said():
+    grid = Grid.from_spacing((20, 20, 20), 4.0)
+    suv = np.ones(grid.shape)
+    suv[1, 8, 8] = 5  # the sphere of 6.2 mm around it reaches above the first slice
+    assert cautions_of((1, 7, 7), pet=pet_of(suv, grid)) == {Caution.PEAK_CLIPPED}
+    suv[1, 8, 8], suv[3, 8, 8] = 1, 5
+    assert cautions_of((1, 7, 7), pet=pet_of(suv, grid)) == set()
+
+
+def test_less_than_a_millilitre_is_said_of_suv_only():
+    assert Caution.SMALLER_THAN_PEAK in cautions_of((7, 7, 7), spacing=2.0, size=4)  # 0.51 ml
+    assert Caution.SMALLER_THAN_PEAK not in cautions_of((7, 7, 7), spacing=2.5, size=4)  # exactly 1 ml
+    grid = Grid.from_spacing((3, 3, 3), 2.0)
+    voxels = np.zeros(grid.shape, np.uint16)
+    voxels[1, 1, 1] = 1
+    (one,) = find_findings(Labels(voxels, grid), Study.of(ct_of(np.zeros(grid.shape), grid)))
+    assert one.cautions == ()
+
+
+def test_a_pet_or_ct_that_holds_only_a_part_is_said():
+    grid = Grid.from_spacing((20, 20, 20), 4.0)
+    short = pet_of(np.ones((10, 20, 20)), Grid.from_spacing((10, 20, 20), 4.0))
+    assert Caution.PARTLY_IN_PET in cautions_of((7, 7, 7), pet=short)
+    voxels = np.zeros(grid.shape, np.uint16)
+    voxels[7:13, 7:13, 7:13] = 1
+    ct = ct_of(np.zeros((20, 20, 40)), Grid.from_spacing((20, 20, 40), (4, 4, 1)))
+    (one,) = find_findings(Labels(voxels, grid), Study.of(pet_of(np.ones(grid.shape), grid), ct))
+    assert one.cautions == (Caution.PARTLY_IN_CT,)
+    assert one.hu_mean == 0
+
+
+# --- documented values of small and odd shapes
+
+
+def test_one_voxel_has_all_its_measures():
+    grid = Grid.from_spacing((9, 9, 9), (3.0, 2.0, 2.0))
+    suv = np.random.default_rng(0).random(grid.shape)
+    voxels = np.zeros(grid.shape, np.uint16)
+    voxels[4, 5, 6] = 1
+    (one,) = find_findings(Labels(voxels, grid), Study.of(pet_of(suv, grid)))
+    assert (one.volume_ml, one.long_axis_mm, one.short_axis_mm, one.feret_mm) == pytest.approx((0.012, 2, 2, 3))
+    assert one.suv_max == one.suv_mean == one.suv_min == pytest.approx(suv[4, 5, 6])
+    assert (one.suv_sd, one.suv_peak) == pytest.approx((0.0, one.suv_peak_at_max))
+
+
+def test_a_hole_is_not_measured():
+    grid = Grid.from_spacing((7, 7, 7), 2.0)
+    voxels = np.zeros(grid.shape, np.uint16)
+    voxels[1:6, 1:6, 1:6] = 1
+    voxels[2:5, 2:5, 2:5] = 0
+    suv = np.where(voxels, 2.0, 50.0)
+    (one,) = find_findings(Labels(voxels, grid), Study.of(pet_of(suv, grid)))
+    assert one.volume_ml == pytest.approx((125 - 27) * 0.008)
+    assert (one.suv_max, one.suv_min) == (2, 2)
+    assert one.long_axis_mm == pytest.approx(np.hypot(10, 8))
+
+
+@pytest.mark.parametrize(("step", "counts"), [((1, 1, 1), (2, 2, 1)), ((0, 1, 1), (2, 1, 1)), ((0, 0, 1), (1, 1, 1))])
+def test_contact_by_a_corner_an_edge_or_a_face_is_one_finding_or_two(step, counts):
+    grid = Grid.from_spacing((4, 4, 4), 2.0)
+    voxels = np.zeros(grid.shape, np.uint16)
+    voxels[1, 1, 1] = voxels[tuple(1 + one for one in step)] = 3
+    study = Study.of(pet_of(voxels, grid))
+    for connectivity, count in zip((6, 18, 26), counts, strict=True):
+        found = find_findings(Labels(voxels, grid), study, connectivity=connectivity)
+        assert len(found) == count
+        assert {one.connectivity for one in found} == {connectivity}
+        assert sum(one.volume_ml for one in found) == pytest.approx(0.016)
+
+
+# --- nothing is measured after a label was resampled
+
+
+@pytest.mark.parametrize("angles", [(0, 0, 0), (10, 20, 5)])
+@pytest.mark.parametrize("radius_mm", [4.0, 6.0])
+def test_a_ct_mask_keeps_its_own_volume_and_extent_beside_a_coarser_pet(angles, radius_mm):
+    """Resampled to the PET's grid these spheres would lose 24 to 31 % of their volume."""
+    ct_grid = grid_of((40, 48, 48), (1.0, 0.8, 0.8), angles)
+    pet_grid = grid_of((14, 14, 14), (3.27, 4.0, 4.0), origin=(-4.0, -5.0, -3.0))
+    mask = sphere(ct_grid, ct_grid.to_mm((20, 24, 24)), radius_mm)
+    ct = ct_of(np.zeros(ct_grid.shape), ct_grid)
+    (alone,) = find_findings(Labels(mask, ct_grid), Study.of(ct))
+    (beside,) = find_findings(
+        Labels(mask, ct_grid), Study.of(ct, pet_of(np.random.default_rng(0).random(pet_grid.shape), pet_grid))
+    )
+    assert alone.volume_ml == pytest.approx(mask.sum() * ct_grid.voxel_ml)
+    for name in ("volume_ml", "long_axis_mm", "short_axis_mm", "feret_mm", "centroid_s_mm", "hu_mean"):
+        assert getattr(beside, name) == getattr(alone, name)
+    assert beside.suv_mean is not None
+    assert beside.tlg == pytest.approx(beside.suv_mean * alone.volume_ml)
+
+
+def test_a_pet_mask_is_measured_on_the_pet_whatever_the_grid_of_the_ct():
+    pet_grid = grid_of((14, 14, 14), (3.27, 4.0, 4.0))
+    ct_grid = grid_of((70, 64, 64), (0.7, 0.9, 0.9), (10, 20, 5), origin=(5, -20, 0))
+    mask = sphere(pet_grid, pet_grid.to_mm((7, 7, 7)), 9.0)
+    pet = pet_of(np.random.default_rng(0).random(pet_grid.shape), pet_grid)
+    (alone,) = find_findings(Labels(mask, pet_grid), Study.of(pet))
+    (beside,) = find_findings(Labels(mask, pet_grid), Study.of(pet, ct_of(np.zeros(ct_grid.shape), ct_grid)))
+    assert beside.suv_max == pet.voxels[mask].max()
+    assert beside.suv_mean == pytest.approx(pet.voxels[mask].mean())
+    assert beside.tlg == pytest.approx(pet.voxels[mask].sum() * pet_grid.voxel_ml)
+    for name in ("volume_ml", "suv_mean", "suv_peak", "suv_sd", "tlg", "feret_mm"):
+        assert getattr(beside, name) == getattr(alone, name)

@@ -13,6 +13,8 @@ from grisaille.core import safe_write
 from grisaille.core.errors import GridMismatch, InputError, OutputError, UnreadableFile
 from grisaille.core.grid import Grid
 from grisaille.core.labels import Labels
+from grisaille.core.study import Study
+from grisaille.imaging.findings import find_findings
 from grisaille.io.labels import read_labels, write_labels
 from grisaille.io.sidecar import sidecar_path, write_names
 from grisaille.io.study import read_volume
@@ -66,14 +68,35 @@ def test_labels_of_another_grid_are_refused(tmp_path: Path) -> None:
     ("array", "said"),
     [
         (numbers(dtype=np.float32) / 2, r"gtv\.nii: .*holds fractions"),
-        (numbers() - 1, "from 0 to 65535"),
-        (numbers(dtype=np.int32) + 65500, "from 0 to 65535"),
-        (np.full((2, 2, 2), np.nan, np.float32), "from 0 to 65535"),
+        (numbers() - 1, "from 0 to 65535; this image holds -1: number its labels anew"),
+        (numbers(dtype=np.int32) + 65500, "from 0 to 65535; this image holds 65559: number its labels anew"),
+        (np.full((2, 2, 2), np.nan, np.float32), "values that are no numbers"),
     ],
 )
 def test_what_is_no_label_is_refused_by_name(tmp_path: Path, array: np.ndarray, said: str) -> None:
     with pytest.raises(InputError, match=said):
         read_labels(save_nifti(tmp_path / "gtv.nii", array))
+
+
+def test_labels_of_another_grid_are_measured_where_they_were_made(tmp_path: Path) -> None:
+    pet = read_volume(
+        save_nifti(tmp_path / "PET.nii.gz", numbers((6, 6, 6), np.float32), np.diag([4.0, 4, 4, 1])), unit="suvbw"
+    )
+    drawn = np.zeros((24, 24, 24), np.uint8)
+    drawn[8:16, 8:16, 8:16] = 1  # PET voxels 2 and 3 along each axis, and a rim of half a voxel
+    path = save_nifti(tmp_path / "gtv.nii.gz", drawn, np.diag([1.0, 1, 1, 1]))
+    with pytest.raises(GridMismatch, match="to measure it where it was made, read it without like="):
+        read_labels(path, like=pet)
+    (one,) = find_findings(read_labels(path), Study.of(pet))
+    assert one.volume_ml == pytest.approx(0.512)
+    assert one.suv_max == pet.voxels[2:4, 2:4, 2:4].max()
+
+
+def test_gaps_between_numbers_and_truth_values_stay_as_they_are(tmp_path: Path) -> None:
+    gaps = np.zeros((3, 4, 5), np.uint16)
+    gaps[0, 0, 0], gaps[1, 1, 1], gaps[2, 3, 4] = 2, 700, 65535
+    assert read_labels(save_nifti(tmp_path / "gtv.nii.gz", gaps)).ids == (2, 700, 65535)
+    assert Labels(gaps.transpose(2, 1, 0) > 1, Grid.from_spacing((5, 4, 3), 1.0)).ids == (1,)
 
 
 def test_whole_numbers_in_any_type_are_labels(tmp_path: Path) -> None:

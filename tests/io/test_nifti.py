@@ -124,6 +124,21 @@ def test_a_slope_of_nothing_means_no_scaling(tmp_path: Path, slope: float) -> No
     path = save_nifti(tmp_path / "a.nii", numbers())
     image = read_nifti(header_bytes(path, SCALE, "<2f", slope, 5.0))
     assert np.array_equal(image.voxels.transpose(2, 1, 0), numbers())
+    assert image.warnings == (
+        f"a.nii gives {slope:g} as the slope of its values; they were taken as they are stored (slope 1)",
+    )
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+def test_a_slope_of_nothing_is_said_of_a_packed_file_and_of_nifti_2_and_of_no_sound_file(
+    tmp_path: Path, kind: type
+) -> None:
+    nib.save(kind(numbers(), np.diag([-2.0, -2, 3, 1])), tmp_path / "sound.nii.gz")
+    assert read_nifti(tmp_path / "sound.nii.gz").warnings == ()
+    content = bytearray(gzip.decompress((tmp_path / "sound.nii.gz").read_bytes()))
+    struct.pack_into(*(("<f", content, SCALE, 0.0) if kind is nib.Nifti1Image else ("<d", content, 176, 0.0)))
+    (tmp_path / "a.nii.gz").write_bytes(gzip.compress(bytes(content)))
+    assert "slope 1" in read_nifti(tmp_path / "a.nii.gz").warnings[0]
 
 
 def test_the_header_says_millimetres_and_both_forms_where_they_agree(tmp_path: Path) -> None:
@@ -175,16 +190,42 @@ def test_a_nifti_2_file_and_a_gzip_under_a_plain_name_are_told_by_their_content(
         read_nifti(Path(shutil.copy(path, tmp_path / "plain.nii")))
 
 
-def test_without_orientation_a_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a\.nii does not say how it lies.*left and right are unknown"):
-        read_nifti(save_nifti(tmp_path / "a.nii", numbers(), sform=0, qform=0))
+def test_without_orientation_a_file_is_read_as_the_standard_has_it_and_that_is_said(tmp_path: Path) -> None:
+    path = save_nifti(tmp_path / "a.nii", numbers(), np.diag([2.0, 2.5, 3, 1]), sform=0, qform=0)
+    image = read_nifti(path)
+    assert image.warnings[0].startswith("orientation unknown: a.nii does not say how it lies in the patient")
+    assert image.source.orientation == "unknown"
+    assert image.grid.spacing_mm == (3.0, 2.5, 2.0)
+    assert np.array_equal(image.voxels, numbers()[::-1, ::-1].transpose(2, 1, 0))  # to right, anterior, superior
+
+
+def test_what_is_written_on_a_file_without_orientation_claims_none(tmp_path: Path) -> None:
+    path = save_nifti(tmp_path / "a.nii", numbers(), np.diag([2.0, 2.5, 3, 1]), sform=0, qform=0)
+    image = read_nifti(path)
+    write_nifti(image.voxels, image.grid, image.source, tmp_path / "b.nii.gz")
+    theirs = nib.load(tmp_path / "b.nii.gz")
+    assert (int(theirs.header["qform_code"]), int(theirs.header["sform_code"])) == (0, 0)
+    assert np.array_equal(theirs.affine, nib.load(path).affine)
+    assert np.array_equal(np.asanyarray(theirs.dataobj), numbers())
+    itk, itk_again = (sitk.ReadImage(str(file)) for file in (path, tmp_path / "b.nii.gz"))
+    assert itk.GetOrigin() == itk_again.GetOrigin()
+    assert itk.GetDirection() == itk_again.GetDirection()
+    half = image.grid.cropped((0, 0, 0), (5, 2, 3))  # no longer where the source would put it: has to be said
+    write_nifti(image.voxels[:, :2], half, image.source, tmp_path / "c.nii.gz")
+    assert read_nifti(tmp_path / "c.nii.gz").grid.is_close(half)
+
+
+def test_voxel_sizes_of_nothing_without_orientation_are_refused(tmp_path: Path) -> None:
+    path = save_nifti(tmp_path / "a.nii", numbers(), sform=0, qform=0)
+    with pytest.raises(InputError, match="singular or not finite"):
+        read_nifti(header_bytes(path, PIXDIM + 4, "<3f", float("nan"), 1.0, 1.0))
 
 
 def test_forms_that_disagree_are_refused(tmp_path: Path) -> None:
     path = save_nifti(tmp_path / "a.nii", numbers(), np.diag([2.0, 2, 3, 1]), qform=1)
     read_nifti(path)
     moved = header_bytes(path, SROW, "<4f", -2, 0, 0, 0.5)
-    with pytest.raises(InputError, match=r"a\.nii contradicts itself"):
+    with pytest.raises(InputError, match=r"a\.nii contradicts itself.*up to 0.5 mm apart.*set_qform\(None, 0\)"):
         read_nifti(moved)
     header_bytes(path, SROW, "<4f", float("nan"), 0, 0, 0)
     with pytest.raises(InputError, match="contradicts itself"):

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from grisaille.core.anomaly import AnomalyMap, SliceScores
+from grisaille.core.burden import Burden
 from grisaille.core.calibration import Calibration, CalibrationSource, Per
 from grisaille.core.errors import OutputError
-from grisaille.core.finding import FINDING_COLUMNS, Finding
+from grisaille.core.finding import FINDING_COLUMNS, FURTHER_COLUMNS, Caution, Finding
 from grisaille.core.grid import Axis
 from grisaille.core.labels import Labels
 from grisaille.core.measure import SCORES, Measure, Statistic
@@ -123,7 +124,7 @@ def test_the_table_has_the_columns_of_the_interface_and_says_what_the_promise_is
     write_result(result, tmp_path / "out")
     with (tmp_path / "out" / "findings.csv").open(newline="") as file:
         rows = list(csv.reader(file))
-    assert rows[0] == [*FINDING_COLUMNS, "calibration"]
+    assert rows[0] == [*FINDING_COLUMNS, "calibration", *FURTHER_COLUMNS]
     cells = dict(zip(*rows, strict=True))
     assert cells["calibration"] == f"synthetic: {SYNTHETIC_CAVEAT}"
     assert (cells["volume_ml"], cells["suv_peak"], cells["score"], cells["edited"]) == ("1.23457", "", "", "true")
@@ -138,7 +139,7 @@ def test_what_only_some_methods_measure_follows_in_table_and_record(tmp_path: Pa
     write_result(replace(result, anomaly=anomaly, findings=(told, other)), tmp_path / "out")
     with (tmp_path / "out" / "findings.csv").open(newline="") as file:
         rows = list(csv.reader(file))
-    assert rows[0] == [*FINDING_COLUMNS, "calibration", "peak_z", "healthy_tail"]
+    assert rows[0] == [*FINDING_COLUMNS, "calibration", *FURTHER_COLUMNS, "peak_z", "healthy_tail"]
     assert [row[-2:] for row in rows[1:]] == [["-4.25", "2e-06"], ["3", ""]]
     record = json.loads((tmp_path / "out" / "result.json").read_text())
     assert record["findings"][0]["extra"] == {"peak_z": -4.25, "healthy_tail": 2e-6}
@@ -173,7 +174,28 @@ def test_labels_that_no_threshold_made_have_the_column_and_nothing_in_it(result:
 
 def test_without_findings_the_table_is_its_head(tmp_path: Path) -> None:
     write_findings_csv((), tmp_path / "f.csv")
-    assert (tmp_path / "f.csv").read_text() == ",".join(FINDING_COLUMNS) + ",calibration\n"
+    head = [*FINDING_COLUMNS, "calibration", *FURTHER_COLUMNS]
+    assert (tmp_path / "f.csv").read_text() == ",".join(head) + "\n"
+
+
+def test_cautions_and_connectivity_stand_in_table_and_record(tmp_path: Path, result: Result) -> None:
+    warned = replace(FINDING, cautions=(Caution.AT_EDGE, Caution.PEAK_CLIPPED), connectivity=18, feret_mm=20.5)
+    write_result(replace(result, findings=(warned,)), tmp_path / "out")
+    with (tmp_path / "out" / "findings.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["cautions"] == f"{Caution.AT_EDGE}; {Caution.PEAK_CLIPPED}"
+    assert (row["connectivity"], row["feret_mm"], row["suv_min"]) == ("18", "20.5", "")
+    (record,) = json.loads((tmp_path / "out" / "result.json").read_text())["findings"]
+    assert record["cautions"] == [Caution.AT_EDGE, Caution.PEAK_CLIPPED]
+
+
+def test_the_record_adds_the_findings_up(result: Result) -> None:
+    assert result_json(result)["burden"] is None
+    burden = Burden(2, 3.5, 12.0, 7.9, 100.0, 120.0, connectivity=18)
+    assert result_json(replace(result, burden=burden))["burden"] == {
+        "findings": 2, "volume_ml": 3.5, "tlg": 12.0, "suv_max": 7.9, "dmax_mm": 100.0, "dmax_voxels_mm": 120.0,
+        "connectivity": 18, "delineation": "mask as drawn",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])

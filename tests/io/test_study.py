@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from grisaille.core.errors import (
     UnsuitableVolume,
 )
 from grisaille.core.run import Run
+from grisaille.core.study import Study
 from grisaille.core.volume import Modality, SourceFormat, Unit
 from grisaille.imaging.suv import SuvOverrides
 from grisaille.io.pseudonym import pseudonym
@@ -218,6 +220,14 @@ def test_two_frames_of_reference_are_said(tmp_path: Path) -> None:
     assert study.pet is not None
     assert "different frames of reference" in study.pet.provenance.warnings[-1]
     assert read_study(tmp_path, pet_unit="suvbw").patient == study.patient
+    alone = [read_volume(tmp_path, modality=modality) for modality in (Modality.CT, Modality.PET)]
+    assert Study.of(*alone).warnings == study.warnings  # as the panel puts layers together
+
+
+def test_files_in_one_or_no_frame_of_reference_need_no_warning(dicom: Path, files: Path) -> None:
+    for folder in (dicom, files):
+        study = read_study(folder, pet_unit="suvbw")
+        assert not [one for one in study.warnings if "frames of reference" in one]
 
 
 def test_a_ct_and_a_pet_with_no_place_in_common_are_refused(tmp_path: Path) -> None:
@@ -225,6 +235,17 @@ def test_a_ct_and_a_pet_with_no_place_in_common_are_refused(tmp_path: Path) -> N
     pet = save_nifti(tmp_path / "PET.nii.gz", numbers(), THERE)
     with pytest.raises(GridMismatch, match="have no place in common"):
         read_study(ct=ct, pet=pet, pet_unit="suvbw")
+
+
+def test_an_oblique_pet_beside_the_ct_is_refused_though_its_bounding_box_reaches_in(tmp_path: Path) -> None:
+    ct = save_nifti(tmp_path / "CT.nii.gz", numbers((10, 10, 10)), np.eye(4))
+    across = np.eye(4)
+    across[:2, :2] = np.array([[1.0, 1.0], [-1.0, 1.0]]) / np.sqrt(2)
+    for distance, is_apart in ((13.0, True), (8.0, False)):
+        across[:2, 3] = (distance - 19.5 / np.sqrt(2), distance + 19.5 / np.sqrt(2))
+        pet = save_nifti(tmp_path / "PET.nii.gz", numbers((40, 1, 10)), across)
+        with pytest.raises(GridMismatch, match="no place in common") if is_apart else nullcontext():
+            read_study(ct=ct, pet=pet, pet_unit="suvbw")
 
 
 def test_an_empty_folder_and_one_of_other_things_are_told(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from grisaille.core.run import Run
 from grisaille.core.safe_write import require_place
 
 if TYPE_CHECKING:
+    from grisaille.core.burden import Burden
     from grisaille.core.organ_reference import OrganReference
     from grisaille.core.study import Study
     from grisaille.methods.base import Method
@@ -33,6 +34,7 @@ class Row:
     findings: int
     seconds: float
     error: str = ""
+    burden: Burden | None = None
 
 
 def add_detect(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
@@ -63,6 +65,13 @@ def add_detect(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> Non
         type=float,
         metavar="SHARE",
         help="instead: the most anomalous share of the body, or with --per organ of each organ, 0 to 1",
+    )
+    parser.add_argument(
+        "--connectivity",
+        type=int,
+        choices=(6, 18, 26),
+        default=26,
+        help="voxels that are one finding: those that share a face, an edge too, a corner too (26)",
     )
     add_organ_flags(parser)
     options.add_study_flags(parser)
@@ -176,6 +185,7 @@ def _one(
             per=given.per,
             top=given.top,
             organs=organs,
+            connectivity=given.connectivity,
             run=said_run,
         )
         result = order.followed(result, study, organs, said_run)
@@ -188,7 +198,7 @@ def _one(
         if warning not in said:
             say(warning)
     told = [OrganReference.of(result)] if given.write_organ_reference else []
-    return Row(name, str(out), len(result.findings), _since(started)), told
+    return Row(name, str(out), len(result.findings), _since(started), burden=result.burden), told
 
 
 def _read(given: argparse.Namespace, path: Path | None, run: Run) -> Study:
@@ -210,11 +220,18 @@ def _read(given: argparse.Namespace, path: Path | None, run: Run) -> Study:
 
 def _as_text(rows: Sequence[Row]) -> str:
     wide = max(len(row.study) for row in rows)
-    lines = [f"{'study'.ljust(wide)}  findings  seconds  result"]
+    lines = [f"{'study'.ljust(wide)}  findings  volume ml      TLG   SUVmax  Dmax mm  seconds  result"]
     for row in rows:
         found, outcome = ("-", f"failed: {row.error}") if row.error else (str(row.findings), row.out)
-        lines.append(f"{row.study.ljust(wide)}  {found:>8}  {row.seconds:7.1f}  {outcome}")
-    return "\n".join(lines)
+        burden = row.burden
+        figures = (None,) * 4 if burden is None else (burden.volume_ml, burden.tlg, burden.suv_max, burden.dmax_mm)
+        volume, tlg, hottest, apart = ("-" if one is None else f"{one:.1f}" for one in figures)
+        lines.append(
+            f"{row.study.ljust(wide)}  {found:>8}  {volume:>9}  {tlg:>7}  {hottest:>7}  {apart:>7}  "
+            f"{row.seconds:7.1f}  {outcome}"
+        )
+    how = {f"connectivity {one.connectivity}, {one.delineation.value}" for row in rows if (one := row.burden)}
+    return "\n".join([*lines, *sorted(how)])
 
 
 def _since(started: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -46,12 +47,7 @@ class Labels:
         given = np.asarray(self.voxels)
         require_shape(given, self.grid.shape, "a label image")
         if given.dtype not in (np.uint8, np.uint16, np.bool_) and given.size:
-            if not np.isfinite(given).all() or given.min() < 0 or given.max() > 65535:
-                raise InputError("labels are whole numbers from 0 to 65535")
-            if given.dtype.kind not in "iu" and not np.array_equal(given, np.round(given)):
-                raise InputError(
-                    "labels are whole numbers; this image holds fractions, so it may be an intensity image"
-                )
+            _require_whole(given)
         object.__setattr__(self, "voxels", frozen(given, np.uint16))
         object.__setattr__(self, "names", read_only(self.names))  # type: ignore[arg-type]
 
@@ -60,3 +56,21 @@ class Labels:
         """The label numbers that occur, ascending, without 0."""
         counts = np.bincount(self.voxels[self.voxels > 0])  # most voxels are nothing
         return tuple(int(number) for number in np.flatnonzero(counts) if number)
+
+
+def _require_whole(given: npt.NDArray[Any]) -> None:
+    """Raise ``InputError`` unless all values are whole numbers that 16 bits hold."""
+    if given.dtype.kind not in "iufb" or not np.isfinite(given).all():
+        raise InputError("labels are whole numbers from 0 to 65535; this image holds values that are no numbers")
+    low, high = given.min(), given.max()
+    if low < 0 or high > 65535:
+        found = f"{low:g}" if low < 0 else f"{high:g}"
+        raise InputError(
+            f"labels are whole numbers from 0 to 65535; this image holds {found}: number its labels anew from 1, "
+            "or give the label image if this is an intensity image"
+        )
+    if given.dtype.kind == "f" and not np.array_equal(given, np.round(given)):
+        raise InputError(
+            "labels are whole numbers; this image holds fractions, so it may be an intensity image or a probability "
+            "map: give the label image, or set a threshold first"
+        )

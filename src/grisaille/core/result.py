@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grisaille.core.anomaly import AnomalyMap
+from grisaille.core.burden import Burden
 from grisaille.core.calibration import CalibrationSource, Per
 from grisaille.core.finding import Finding
 from grisaille.core.labels import Labels
@@ -80,7 +81,7 @@ class Result:
     """Scores, labels, findings, and how they came about.
 
     ``organs``, the most anomalous first, and their map are there where organs were asked for; they rest on the scores
-    alone, so another threshold leaves them as they are.
+    alone, so another threshold leaves them as they are. ``burden`` is None until the findings are measured.
     """
 
     anomaly: AnomalyMap
@@ -89,3 +90,4 @@ class Result:
     provenance: Provenance
     organs: tuple[Organ, ...] = ()
     organ_map: OrganMap | None = None
+    burden: Burden | None = None

@@ -10,6 +10,9 @@ from grisaille.core.grid import Grid
 from grisaille.core.labels import Labels
 from grisaille.core.volume import Modality, Volume, read_only
 
+TWO_FRAMES = "CT and PET have different frames of reference, so they may not lie on each other"
+"""The warning of a study whose volumes were not placed together."""
+
 
 @dataclass(frozen=True, eq=False)
 class Study:
@@ -68,8 +71,17 @@ class Study:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The warnings of all its volumes."""
-        return tuple(warning for volume in self.volumes.values() for warning in volume.provenance.warnings)
+        """The warnings of all its volumes, and whether they may not lie on each other."""
+        told = [warning for volume in self.volumes.values() for warning in volume.provenance.warnings]
+        if self.has_two_frames and TWO_FRAMES not in told:
+            told.append(TWO_FRAMES)
+        return tuple(told)
+
+    @property
+    def has_two_frames(self) -> bool:
+        """Whether CT and PET say that their places are counted from different origins."""
+        frames = {volume.provenance.frame_of_reference for volume in (self.ct, self.pet) if volume is not None}
+        return len(frames - {""}) > 1
 
 
 @dataclass(frozen=True, eq=False)

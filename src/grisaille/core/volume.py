@@ -105,7 +105,8 @@ class Source:
     series
         Pseudonym of the series (a hash of its UID), or empty.
     orientation
-        Where the file's axes run, such as ``LPS`` or ``RAS``; empty if made in memory.
+        Where the file's axes run, such as ``LPS`` or ``RAS``; ``unknown`` if the file does not say it, empty if made
+        in memory.
     files
         Of a DICOM series: its images in the order of the file's third axis, for exports that refer to
         them; none where slices were interpolated between them. Never written down or shown.

@@ -27,6 +27,7 @@ _MEASURED = (
 _PLACED = (
     Column("Long mm", "Longest diameter in an axial slice", lambda one: one.long_axis_mm, figures(1)),
     Column("Short mm", "Longest diameter at right angles to it", lambda one: one.short_axis_mm, figures(1)),
+    Column("Feret mm", "Largest extent in space", lambda one: one.feret_mm, figures(1)),
     *CENTRE,
     Column(
         "Slices",
@@ -35,7 +36,9 @@ _PLACED = (
         lambda ends: f"{ends[0]}–{ends[1]}",
     ),
     Column("Edited", "Whether somebody painted on it", lambda one: one.edited, lambda one: "yes" if one else ""),
+    Column("Notes", "What to know of the numbers", lambda one: "; ".join(one.cautions), str),
 )
+"""The CSV has more: least SUV, standard deviations, median, SUVpeak around SUVmax, and where that lies."""
 
 
 def _columns(measures: Sequence[Measure]) -> tuple[Column, ...]:

@@ -28,6 +28,7 @@ from grisaille.desktop.panel_face import PanelFace
 from grisaille.desktop.repaint_bar import Source
 from grisaille.desktop.review import docked_review, review_of
 from grisaille.desktop.settings import preferences
+from grisaille.imaging.overlap import require_overlap
 
 
 class MethodPanel(Docked):
@@ -213,7 +214,9 @@ class MethodPanel(Docked):
                 "no CT or PET is chosen; open one (File > Open Files, with napari-grisaille) or File > Open Sample"
             )
         self._used = tuple(chosen)
-        return Study.of(*(layers.volume_from(layer) for layer in chosen))
+        study = Study.of(*(layers.volume_from(layer) for layer in chosen))
+        require_overlap(study)
+        return study
 
     def _asked(self, has_organs: bool) -> Asked:
         review = docked_review(self._viewer)

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QMainWindow,
     QPushButton,
+    QSizePolicy,
     QSplitter,
     QVBoxLayout,
     QWidget,
@@ -38,9 +39,15 @@ from grisaille.desktop.slices import SliceWalk, slice_peaks
 from grisaille.desktop.threshold import Relabeller, ThresholdControl, cut_of
 from grisaille.desktop.twin import show_twin
 from grisaille.desktop.world import go_to
+from grisaille.imaging.burden import burden_of
 
 DOCK = "Findings"
 """The name of the dock that a review stands in."""
+
+_BURDEN_HELP = (
+    "All findings together: total volume, total lesion glycolysis, SUVmax of the hottest, largest distance between two "
+    "centres, and the neighbours by which voxels are one finding"
+)
 
 
 class Review(Docked):
@@ -67,6 +74,9 @@ class Review(Docked):
     def _lay_out(self) -> None:
         self.title = QLabel()
         self.title.setTextFormat(Qt.TextFormat.PlainText)
+        self.burden = QLabel()
+        self.burden.setTextFormat(Qt.TextFormat.PlainText)
+        self.burden.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.measure = QPushButton("Measure again")
         self.measure.setToolTip("Large label images are measured on request after painting")
         self.measure.hide()
@@ -87,6 +97,7 @@ class Review(Docked):
         rows.setContentsMargins(6, 4, 6, 4)
         rows.addLayout(heading)
         rows.addWidget(self.table, 1)
+        rows.addWidget(self.burden)
         rows.addWidget(self.repainting)
         rows.addWidget(self.compare)
         splitter = QSplitter(Qt.Orientation.Horizontal)
@@ -195,14 +206,22 @@ class Review(Docked):
         self.measure.hide()
         findings = () if watch is None else watch.findings
         if watch is not None and self._result is not None and watch.labels is self._result.labels:
-            self._result = replace(self._result, findings=findings)
+            self._keep_findings(findings)
         colours = {} if watch is None else {one.label: _colour(watch.layer, one.label) for one in findings}
         self.table.set_findings(findings, colours, () if watch is None else watch.measures)
+        burden = burden_of(findings, None)  # without the distance between voxels: these are all looked at for it
+        self.burden.setText(f"{burden}, {burden.delineation.value}" if findings else "")
+        self.burden.setToolTip(_BURDEN_HELP)
+        self.burden.setVisible(bool(findings))
         for button in (self.copy, self.save):
             button.setEnabled(bool(findings))
         count = f"{len(findings) or 'no'} finding{'' if len(findings) == 1 else 's'}"
         self._say(f"{watch.layer.name}: {count}" if watch is not None else "No label layer is shown.")
         self._show_curve(findings, colours)
+
+    def _keep_findings(self, findings: tuple[Finding, ...]) -> None:
+        if self._result is not None and findings is not self._result.findings:
+            self._result = replace(self._result, findings=findings, burden=burden_of(findings, None))
 
     def _show_curve(self, findings: tuple[Finding, ...], colours: dict[int, QColor]) -> None:
         if self._result is None or self._walk is None or self._peaks is None:

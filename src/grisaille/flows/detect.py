@@ -19,7 +19,8 @@ from grisaille.core.study import Study
 from grisaille.core.volume import Volume
 from grisaille.flows.suitable import require_suitable
 from grisaille.flows.versions import imported_versions
-from grisaille.imaging.findings import find_findings, label_marked
+from grisaille.imaging.burden import burden_of
+from grisaille.imaging.findings import find_findings, label_marked, require_connectivity
 from grisaille.imaging.organ_shares import top_shares
 from grisaille.imaging.organs import misses, on_grid
 from grisaille.methods.base import Method, Refining
@@ -33,6 +34,7 @@ def detect(
     per: Per | str = Per.SCAN,
     top: float | None = None,
     organs: Labels | None = None,
+    connectivity: int = 26,
     run: Run | None = None,
     on_preview: Callable[[Result], None] | None = None,
 ) -> Result:
@@ -47,6 +49,8 @@ def detect(
         That promises nothing; what lies in no organ is then not marked.
     organs
         On any grid in the study's frame, for a share of each. ``flows.organs.with_organs`` ranks them.
+    connectivity
+        6, 18 or 26: the neighbours by which marked voxels are one finding, as of ``find_findings``.
     on_preview
         Called with each coarser result that the method has before its last; a warning in it says what is missing.
 
@@ -58,13 +62,14 @@ def detect(
     Raises
     ------
     ConfigError
-        If the threshold makes no sense, or is asked for each organ and there is none.
+        If the threshold or the connectivity makes no sense, or is asked for each organ and there is none.
     InputError
         If the study holds nothing that the method can work on, or the organs lie elsewhere.
     """
     asked = asked_for(false_positives, per, top)
     if asked.per is Per.ORGAN and (top is None or organs is None):
         raise ConfigError(f"a threshold per organ lacks {_lacking(top, organs)}; give the share as top, and the organs")
+    require_connectivity(connectivity)
     require_suitable(study, method.modalities)
     run = run or Run()
     extras = {} if organs is None else {ORGANS: _organs_on(study, organs)}
@@ -72,10 +77,10 @@ def detect(
     heard_by = replace(run, on_note=heard.note, on_device=heard.ran_on)
     if on_preview is None or not isinstance(method, Refining):
         anomaly = _with_extras(method.score(study, heard_by), extras)
-        return _result(study, method, anomaly, asked, run, heard, stages)
+        return _result(study, method, anomaly, asked, connectivity, heard, stages)
     for coarse in method.refine(study, heard_by):
         anomaly = _with_extras(coarse, extras)
-        result = _result(study, method, anomaly, asked, run, heard, stages)
+        result = _result(study, method, anomaly, asked, connectivity, heard, stages)
         if anomaly.incomplete:
             on_preview(result)
     return result
@@ -98,13 +103,20 @@ def _with_extras(anomaly: AnomalyMap, extras: Mapping[str, Volume]) -> AnomalyMa
 
 
 def _result(
-    study: Study, method: Method, anomaly: AnomalyMap, asked: Asked, run: Run, heard: _Heard, stages: _Stages
+    study: Study,
+    method: Method,
+    anomaly: AnomalyMap,
+    asked: Asked,
+    connectivity: int,
+    heard: _Heard,
+    stages: _Stages,
 ) -> Result:
     """What a map gives at a threshold, and how it came about."""
     stages.end("score")
     labels = _labels(method, anomaly, asked)
     stages.end("label")
-    findings = find_findings(labels, study, anomaly)
+    findings = find_findings(labels, study, anomaly, connectivity=connectivity)
+    burden = burden_of(findings, labels, connectivity=connectivity)
     stages.end("measure")
     provenance = Provenance(
         grisaille=grisaille.__version__,
@@ -112,7 +124,7 @@ def _result(
         config=method.config.to_mapping(),
         weights=method.weights,
         device=", ".join(heard.devices) or "cpu",
-        seed=run.seed,
+        seed=heard.run.seed,
         series={key: one.source.series or one.source.name or one.name for key, one in study.volumes.items()},
         grid=str(study.reference),
         suv=_suv(study),
@@ -129,7 +141,7 @@ def _result(
         versions=imported_versions(),
         scored_with=method.config.scoring(),
     )
-    return Result(anomaly, labels, findings, provenance)
+    return Result(anomaly, labels, findings, provenance, burden=burden)
 
 
 def relabel(
@@ -155,8 +167,12 @@ def relabel(
     provenance = replace(
         result.provenance, asked=asked, warnings=kept + _promise_warnings(result.anomaly.calibration, asked)
     )
-    findings = find_findings(labels, study, result.anomaly) if measured else ()
-    return replace(result, labels=labels, findings=findings, provenance=provenance)
+    if not measured:
+        return replace(result, labels=labels, findings=(), burden=None, provenance=provenance)
+    connectivity = 26 if result.burden is None else result.burden.connectivity
+    findings = find_findings(labels, study, result.anomaly, connectivity=connectivity)
+    burden = burden_of(findings, labels, connectivity=connectivity)
+    return replace(result, labels=labels, findings=findings, burden=burden, provenance=provenance)
 
 
 def asked_for(false_positives: float, per: Per | str, top: float | None = None) -> Asked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,20 +13,27 @@ from scipy import ndimage
 
 from grisaille.core.anomaly import AnomalyMap
 from grisaille.core.errors import ConfigError
-from grisaille.core.finding import Finding
+from grisaille.core.finding import Caution, Finding
 from grisaille.core.grid import Grid
 from grisaille.core.labels import Labels
 from grisaille.core.measure import SCORES
 from grisaille.core.study import Study
 from grisaille.core.volume import Unit, Volume
 from grisaille.imaging.diameters import axes_mm
+from grisaille.imaging.feret import feret_mm
 from grisaille.imaging.regions import Region
-from grisaille.imaging.suv_peak import suv_peak
+from grisaille.imaging.uptake import attenuation_in, uptake_in
 
 CONNECTIVITIES = (6, 18, 26)
 """Neighbours that join voxels: by faces, by edges too, by corners too."""
 
 MOST_LABELS = 65535
+
+
+def require_connectivity(connectivity: int) -> None:
+    """Raise ``ConfigError`` unless it is 6, 18 or 26."""
+    if connectivity not in CONNECTIVITIES:
+        raise ConfigError(f"connectivity is {connectivity}, expected one of 6, 18, 26")
 
 
 def components(mask: npt.NDArray[np.generic], connectivity: int = 26) -> npt.NDArray[np.uint32]:
@@ -44,8 +51,7 @@ def components(mask: npt.NDArray[np.generic], connectivity: int = 26) -> npt.NDA
     ConfigError
         If ``connectivity`` is none of these.
     """
-    if connectivity not in CONNECTIVITIES:
-        raise ConfigError(f"connectivity is {connectivity}, expected one of 6, 18, 26")
+    require_connectivity(connectivity)
     import cc3d
 
     # cc3d 4.1 refuses the read-only arrays of our types, misreads a column that is cut out of a larger array, and
@@ -133,43 +139,76 @@ def find_findings(
         Any grid in the study's frame.
     anomaly
         The scores; a finding's score is the highest in it, and ``extra`` is what its measures say.
+    connectivity
+        6, 18 or 26: whether voxels that share a face, an edge too, or a corner too are one finding.
 
     Returns
     -------
     By id, ascending.
+
+    Raises
+    ------
+    ConfigError
+        If ``connectivity`` is none of these.
     """
     pet = study.pet if study.pet is not None and study.pet.unit is Unit.SUVBW else None
     ct = study.ct if study.ct is not None and study.ct.unit is Unit.HU else None
     origin = f"{study.patient} {labels.grid.affine.tobytes().hex()}"
     findings = []
     for number, label, region in _numbered(labels, connectivity):
-        indices = region.indices
-        volume_ml = len(indices) * labels.grid.voxel_ml
-        superior, posterior, left = (float(mm) for mm in labels.grid.to_mm(indices.mean(axis=0)))
-        long_mm, short_mm = axes_mm(region.mask, labels.grid)
-        uptake = _uptake(region, labels.grid, pet)
         finding = Finding(
             id=number,
             label=label,
             tracking_uid=_tracking_uid(origin, region),
-            volume_ml=volume_ml,
-            suv_max=uptake and uptake.highest,
-            suv_mean=uptake and uptake.mean,
-            suv_peak=uptake and uptake.peak,
-            tlg=uptake and uptake.mean * volume_ml,
-            hu_mean=_mean(region, labels.grid, ct),
-            long_axis_mm=long_mm,
-            short_axis_mm=short_mm,
-            centroid_l_mm=left,
-            centroid_p_mm=posterior,
-            centroid_s_mm=superior,
-            slice_first=int(indices[0, 0]),
-            slice_last=int(indices[-1, 0]),
             score=_highest(region, labels.grid, anomaly),
             extra=_extra(region, labels.grid, anomaly),
+            connectivity=connectivity,
+            **_shape(region, labels.grid),
+            **_contents(region, labels.grid, pet, ct),
         )
         findings.append(finding)
     return tuple(findings)
+
+
+def _shape(region: Region, grid: Grid) -> dict[str, Any]:
+    """Size and place, by the names of a finding's fields."""
+    indices = region.indices
+    superior, posterior, left = (float(mm) for mm in grid.to_mm(indices.mean(axis=0)))
+    long_mm, short_mm = axes_mm(region.mask, grid)
+    return {
+        "volume_ml": len(indices) * grid.voxel_ml,
+        "long_axis_mm": long_mm,
+        "short_axis_mm": short_mm,
+        "feret_mm": feret_mm(region.mask, grid),
+        "centroid_l_mm": left,
+        "centroid_p_mm": posterior,
+        "centroid_s_mm": superior,
+        "slice_first": int(indices[0, 0]),
+        "slice_last": int(indices[-1, 0]),
+    }
+
+
+def _contents(region: Region, grid: Grid, pet: Volume | None, ct: Volume | None) -> dict[str, Any]:
+    """Uptake and attenuation, by the names of a finding's fields, and what to know of all its numbers."""
+    uptake, density = uptake_in(region, grid, pet), attenuation_in(region, grid, ct)
+    cautions = [Caution.AT_EDGE] if region.touches_edge(grid) else []
+    for one in (uptake, density):
+        cautions += () if one is None else one.cautions
+    contents: dict[str, Any] = {
+        "suv_max": uptake and uptake.highest,
+        "suv_mean": uptake and uptake.mean,
+        "suv_peak": uptake and uptake.peak,
+        "tlg": uptake and uptake.mean * region.size * grid.voxel_ml,
+        "hu_mean": density and density.mean,
+        "cautions": tuple(cautions),
+    }
+    if uptake is not None:
+        superior, posterior, left = uptake.hottest_mm
+        contents |= {"suv_min": uptake.lowest, "suv_sd": uptake.sd, "suv_peak_at_max": uptake.peak_at_max}
+        contents |= {"suv_max_l_mm": left, "suv_max_p_mm": posterior, "suv_max_s_mm": superior}
+    if density is not None:
+        contents |= {"hu_sd": density.sd, "hu_median": density.median}
+    return contents
 
 
 def _numbered(labels: Labels, connectivity: int) -> Iterator[tuple[int, int, Region]]:
@@ -186,27 +225,6 @@ def _numbered(labels: Labels, connectivity: int) -> Iterator[tuple[int, int, Reg
         further += [(label, region) for region in others]
     for number, (label, region) in enumerate(further, start=max(regions, default=0) + 1):
         yield number, label, region
-
-
-class _Uptake(NamedTuple):
-    """SUV of a finding."""
-
-    highest: float
-    mean: float
-    peak: float
-
-
-def _uptake(region: Region, grid: Grid, pet: Volume | None) -> _Uptake | None:
-    if pet is None or not (there := region.onto(pet.grid, grid)).mask.any():
-        return None
-    suv = there.values(pet.voxels)
-    return _Uptake(float(suv.max()), float(suv.mean(dtype=np.float64)), suv_peak(pet.voxels, there, pet.grid))
-
-
-def _mean(region: Region, grid: Grid, volume: Volume | None) -> float | None:
-    if volume is None or not (there := region.onto(volume.grid, grid)).mask.any():
-        return None
-    return float(there.values(volume.voxels).mean(dtype=np.float64))
 
 
 def _highest(region: Region, grid: Grid, anomaly: AnomalyMap | None) -> float | None:

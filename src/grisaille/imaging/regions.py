@@ -45,6 +45,11 @@ class Region:
         places: npt.NDArray[np.intp] = np.argwhere(self.mask) + np.asarray(self.start)
         return places
 
+    @property
+    def size(self) -> int:
+        """Number of voxels."""
+        return int(np.count_nonzero(self.mask))
+
     def values(self, voxels: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """(n,) the numbers of ``voxels`` (z, y, x) in this region, in raster order."""
         numbers: npt.NDArray[Any] = voxels[self.box][self.mask]
@@ -68,6 +73,19 @@ class Region:
             return _of_indices(nearest, target.shape)
         return Region(start, mask)
 
+    def touches_edge(self, grid: Grid) -> bool:
+        """Whether a voxel lies on the rim of ``grid``; a grid of one voxel across has no rim there."""
+        reaches = zip(self.start, self.mask.shape, grid.shape, strict=True)
+        return any(size > 1 and (first == 0 or first + across == size) for first, across, size in reaches)
+
+    def is_within(self, target: Grid, grid: Grid) -> bool:
+        """Whether the field of view of ``target`` holds the centre of every voxel of this region of ``grid``."""
+        if target.is_close(grid):
+            return True
+        ends = np.stack([np.asarray(self.start), np.asarray(self.start) + self.mask.shape - 1])
+        corners = np.stack(np.meshgrid(*ends.T, indexing="ij"), axis=-1).reshape(8, 3)
+        return _holds(target, grid.to_mm(corners)) or _holds(target, grid.to_mm(self.indices))
+
     def _reach(self, target: Grid, grid: Grid) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
         """Start and shape of the box of ``target`` that encloses this region; a size may be 0."""
         first = np.asarray(self.start)
@@ -77,6 +95,12 @@ class Region:
         low = np.clip(np.ceil(places.min(axis=0)), 0, target.shape).astype(int)
         high = np.clip(np.floor(places.max(axis=0)) + 1, low, target.shape).astype(int)
         return _triple(low), _triple(high - low)
+
+
+def _holds(grid: Grid, points_mm: npt.NDArray[np.float64]) -> bool:
+    """Whether all (n, 3) points lie in a voxel of ``grid``."""
+    indices = grid.to_index(points_mm)
+    return bool((indices >= -_HALF).all() and (indices <= np.asarray(grid.shape) - 1 + _HALF).all())
 
 
 def _mark_centres_inside(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +17,24 @@ PEAK_RADIUS_MM = (3000.0 / (4.0 * np.pi)) ** (1 / 3)
 
 _SUBSTEP_MM = 0.4
 
+_WHOLE = 1 - 1e-6
+"""Share of a sphere from which on it counts as whole: what a Fourier transform rounds."""
 
-def suv_peak(suv: npt.NDArray[np.floating], region: Region, grid: Grid) -> float:
-    """Largest mean SUV in a 1 ml sphere centred on any voxel of a finding.
+
+class Peak(NamedTuple):
+    """SUVpeak of a finding.
+
+    ``highest`` over all centres in it, ``at_max`` centred on its hottest voxel (the first of several);
+    ``is_clipped`` if one of these two spheres leaves the image.
+    """
+
+    highest: float
+    at_max: float
+    is_clipped: bool
+
+
+def suv_peak(suv: npt.NDArray[np.floating], region: Region, grid: Grid) -> Peak:
+    """Largest mean SUV in a 1 ml sphere centred on any voxel of a finding, and that in the one on its hottest voxel.
 
     Voxels count with the share of them inside the sphere. The sphere may leave the finding;
     where it leaves the image, the mean is over what is inside. Centres lie on voxels: a Gaussian
@@ -40,11 +56,15 @@ def suv_peak(suv: npt.NDArray[np.floating], region: Region, grid: Grid) -> float
     inside = tuple(slice(max(0, a), min(size, b)) for a, b, size in zip(low, high, suv.shape, strict=True))
     margins = [(max(0, -a), max(0, b - size)) for a, b, size in zip(low, high, suv.shape, strict=True)]
     crop = np.pad(suv[inside].astype(np.float64), margins)
-    means = fftconvolve(crop, weights, mode="valid")  # the weights are symmetric: convolution is correlation
+    means = fftconvolve(crop, weights, mode="valid")[region.mask]  # symmetric weights: convolution is correlation
+    seen = np.ones_like(means)
     if np.any(margins):
-        seen = np.pad(np.ones_like(suv[inside], dtype=np.float64), margins)
-        means = means / fftconvolve(seen, weights, mode="valid")
-    return float(means[region.mask].max())
+        is_image = np.pad(np.ones_like(suv[inside], dtype=np.float64), margins)
+        seen = fftconvolve(is_image, weights, mode="valid")[region.mask]
+        means = means / seen
+    best, hottest = int(means.argmax()), int(region.values(suv).argmax())
+    is_clipped = bool(min(seen[best], seen[hottest]) < _WHOLE)
+    return Peak(float(means[best]), float(means[hottest]), is_clipped)
 
 
 @lru_cache(maxsize=32)

@@ -21,6 +21,9 @@ from grisaille.core.volume import Source, SourceFormat
 
 Affine = npt.NDArray[np.float64]
 
+UNKNOWN = "unknown"
+"""Orientation of a source whose file does not say how it lies in the patient."""
+
 _TOWARDS = ("S", "P", "L")
 _AWAY = ("I", "A", "R")
 

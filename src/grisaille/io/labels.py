@@ -78,6 +78,7 @@ def _same_grid(name: str, grid: Grid, like: Volume | Grid) -> Grid:
     wanted = like if isinstance(like, Grid) else like.grid
     if not grid.is_close(wanted, tolerance_mm=SAME_PLACE * min(wanted.spacing_mm)):
         raise GridMismatch(
-            f"{name} lies on {grid}; expected {wanted}; give the volume that it was made on, or resample it"
+            f"{name} lies on {grid}; expected {wanted}; give the volume that it was made on, resample it, or, to "
+            "measure it where it was made, read it without like="
         )
     return wanted

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
+from dataclasses import replace
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from grisaille.core.errors import InputError, UnreadableFile
 from grisaille.core.grid import Grid
 from grisaille.core.safe_write import replacing
 from grisaille.core.volume import Source, SourceFormat
-from grisaille.io.axes import Affine, canonical, to_source
+from grisaille.io.axes import UNKNOWN, Affine, canonical, to_source
 from grisaille.io.image import (
     FileImage,
     require_file,
@@ -48,6 +49,9 @@ class _WrongLength(EOFError):
 def read_nifti(path: Path, *, frame: int | None = None) -> FileImage:
     """Read a NIfTI-1 or NIfTI-2 file, ``.nii`` or ``.nii.gz``.
 
+    A file that does not say how it lies in the patient is read as the standard's METHOD 1 has it, first axis to the
+    right, second to anterior, third to superior, with a warning that this is not known.
+
     Parameters
     ----------
     frame
@@ -58,7 +62,7 @@ def read_nifti(path: Path, *, frame: int | None = None) -> FileImage:
     UnreadableFile
         If the file is damaged, truncated, not NIfTI, or claims more than it can hold.
     InputError
-        If it does not say, or contradicts itself on, where its voxels lie.
+        If it contradicts itself on where its voxels lie, or gives no place in millimetres.
     UnsuitableVolume
         If it holds several volumes and none was chosen.
     OutOfMemory
@@ -69,23 +73,33 @@ def read_nifti(path: Path, *, frame: int | None = None) -> FileImage:
         image = nib.load(path)
         affine, warnings = _affine(image.header, path.name)
         array = _voxels(image, path, frame)
+        warnings += _scale_warnings(image, path)
     except _BROKEN as error:
         raise UnreadableFile(f"{path.name} is not a whole NIfTI file: {_reason(error)}; copy it again") from error
     voxels, grid, source = canonical(array, affine, format=SourceFormat.NIFTI, name=path.name)
+    if not _says_orientation(image.header):
+        source = replace(source, orientation=UNKNOWN)
     return FileImage(voxels, grid, source, warnings)
 
 
 def write_nifti(array: npt.NDArray[Any], grid: Grid, source: Source, path: Path) -> None:
-    """Write (z, y, x) voxels in the order of their source; read back and compared before it takes its name."""
+    """Write (z, y, x) voxels in the order of their source; read back and compared before it takes its name.
+
+    On the grid of a source that did not say its orientation the file does not say it either, so that every
+    program lays the two upon each other.
+    """
     ours = writable(array)
     array_ijk, affine = to_source(ours, grid, source)
     image = nib.Nifti1Image(array_ijk, _other_handed(affine), dtype=ours.dtype)
     image.header.set_xyzt_units("mm")
     image.set_sform(_other_handed(affine), code=1)
     image.set_qform(_other_handed(affine), code=1, strip_shears=True)
+    if source.orientation == UNKNOWN and np.array_equal(_method_1(image.header), _other_handed(affine)):
+        image.set_sform(None, code=0)
+        image.set_qform(None, code=0)
     # Some readers take the qform first, so it is left out where it cannot say the same: shear has no
     # quaternion, and near half a turn float32 is not enough for one.
-    if not _agree(image.header.get_sform(), image.header.get_qform(), tolerance=AFFINE_TOLERANCE / 10):
+    elif not _agree(image.header.get_sform(), image.header.get_qform(), tolerance=AFFINE_TOLERANCE / 10):
         image.set_qform(None, code=0)
     with replacing(path) as temporary:
         nib.save(image, temporary)
@@ -95,19 +109,21 @@ def write_nifti(array: npt.NDArray[Any], grid: Grid, source: Source, path: Path)
 def _affine(header: Any, name: str) -> tuple[Affine, tuple[str, ...]]:
     """(4, 4) index to LPS millimetres (x, y, z), and what to warn of."""
     sform, qform = header.get_sform(coded=True)[0], header.get_qform(coded=True)[0]
+    warnings = []
     if sform is None and qform is None:
-        raise InputError(
-            f"{name} does not say how it lies in the patient (qform and sform codes are 0), so left and right are "
-            "unknown; convert it again from its DICOM, or set its sform"
+        qform = _method_1(header)
+        warnings.append(
+            f"orientation unknown: {name} does not say how it lies in the patient (its qform and sform codes are 0), "
+            "so left and right, front and back may be swapped; convert it again from its DICOM"
         )
     if sform is not None and qform is not None and not _agree(sform, qform, tolerance=AFFINE_TOLERANCE):
         raise InputError(
-            f"{name} contradicts itself: its qform and its sform put the voxels at different places; "
-            "remove the wrong one by setting its code to 0"
+            f"{name} contradicts itself: its qform and its sform put the voxels {_apart(sform, qform, header)}; remove "
+            "the wrong one by setting its code to 0 (nibabel: image.set_qform(None, 0) or image.set_sform(None, 0)) "
+            "and save it again"
         )
     # float32, as the file has it: a quaternion would give more digits than can be written back.
     chosen = np.asarray(qform if sform is None else sform, dtype=np.float32).astype(np.float64)
-    warnings = []
     unit = header.get_xyzt_units()[0]
     if _MM[unit] != 1.0:
         chosen[:3] *= _MM[unit]
@@ -118,6 +134,32 @@ def _affine(header: Any, name: str) -> tuple[Affine, tuple[str, ...]]:
     if np.abs(columns.T @ columns - np.eye(3)).max() > AFFINE_TOLERANCE:
         warnings.append(f"the axes of {name} are not at right angles; other programs may refuse it")
     return _other_handed(chosen), tuple(warnings)
+
+
+def _says_orientation(header: Any) -> bool:
+    return int(header["qform_code"]) > 0 or int(header["sform_code"]) > 0
+
+
+def _method_1(header: Any) -> Affine:
+    """(4, 4) index to RAS, whatever its unit, of a header without orientation: voxel sizes, the first voxel at 0."""
+    return np.diag([*header["pixdim"][1:4].astype(np.float64), 1.0])
+
+
+def _apart(sform: Affine, qform: Affine, header: Any) -> str:
+    """How far the two forms put a corner apart at the most."""
+    ends = [(0, max(size - 1, 0)) for size in (*header.get_data_shape(), 1, 1, 1)[:3]]
+    corners = np.stack([*np.meshgrid(*ends, indexing="ij"), np.ones((2, 2, 2))], axis=-1).reshape(8, 4)
+    distance = np.linalg.norm(corners @ (sform - qform)[:3].T, axis=1).max() * _MM[header.get_xyzt_units()[0]]
+    return f"up to {distance:.3g} mm apart" if np.isfinite(distance) else "at different places"
+
+
+def _scale_warnings(image: Any, path: Path) -> tuple[str, ...]:
+    """What to say of a slope that scales nothing; nibabel's own header forgets it when it is loaded."""
+    with _opened(path) as file:
+        slope = float(type(image.header).from_fileobj(file, check=False)["scl_slope"])
+    if slope and math.isfinite(slope):
+        return ()
+    return (f"{path.name} gives {slope:g} as the slope of its values; they were taken as they are stored (slope 1)",)
 
 
 def _agree(sform: Affine, qform: Affine, *, tolerance: float) -> bool:
@@ -143,14 +185,13 @@ def _voxels(image: Any, path: Path, frame: int | None) -> npt.NDArray[Any]:
     shape, frame = require_three_axes(path.name, image.header.get_data_shape(), frame)
     start, slope, intercept = image.dataobj.offset, image.dataobj.slope, image.dataobj.inter
     size = math.prod(shape) * dtype.itemsize
-    with path.open("rb") as file:
-        compressed = file.read(2) == b"\x1f\x8b"
+    compressed = _is_compressed(path)
     stored = path.stat().st_size - (0 if compressed else start)
     total = math.prod(image.header.get_data_shape()) * dtype.itemsize
     scaled = (slope, intercept) != (1.0, 0.0)
     require_plausible(path.name, total, stored, compressed=compressed)
     require_memory(path.name, size * (3 if scaled else 2))
-    with gzip.open(path) if compressed else path.open("rb") as file:
+    with _opened(path) as file:
         raw = _bytes(file, start + size * frame, size)
         if compressed:
             _require_end(file, total - size * (frame + 1) + _SLACK)
@@ -158,6 +199,15 @@ def _voxels(image: Any, path: Path, frame: int | None) -> npt.NDArray[Any]:
     if scaled:
         return _rescaled(array, slope, intercept)
     return array.astype(f"{dtype.kind}{dtype.itemsize}", copy=False)
+
+
+def _is_compressed(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _opened(path: Path) -> BufferedIOBase:
+    return gzip.open(path) if _is_compressed(path) else path.open("rb")
 
 
 def _bytes(file: BufferedIOBase, start: int, size: int) -> bytearray:

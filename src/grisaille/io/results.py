@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from grisaille.core.anomaly import AnomalyMap
 from grisaille.core.calibration import CalibrationSource, Per
-from grisaille.core.finding import FINDING_COLUMNS, Finding
+from grisaille.core.finding import FINDING_COLUMNS, FURTHER_COLUMNS, Finding
 from grisaille.core.organ import OrganMap
 from grisaille.core.result import RESEARCH_USE, SYNTHETIC_CAVEAT, Provenance, Result
 from grisaille.core.safe_write import replacing, replacing_folder
@@ -91,7 +91,9 @@ def findings_rows(findings: Iterable[Finding]) -> list[list[str]]:
 def write_findings_csv(
     findings: Sequence[Finding], path: str | os.PathLike[str], made: Provenance | None = None
 ) -> None:
-    """Write the findings as a table; a column says what the threshold's promise is worth, and the method's own follow.
+    """Write the findings as a table.
+
+    ``FINDING_COLUMNS`` first; then what the threshold's promise is worth, ``FURTHER_COLUMNS``, and the method's own.
 
     Parameters
     ----------
@@ -105,10 +107,16 @@ def write_findings_csv(
     """
     promise = "" if made is None else _promise(made)
     extras = tuple(dict.fromkeys(name for finding in findings for name in finding.extra))
-    rows = [[*FINDING_COLUMNS, "calibration", *extras]]
+    rows = [[*FINDING_COLUMNS, "calibration", *FURTHER_COLUMNS, *extras]]
     for finding, row in zip(findings, findings_rows(findings), strict=True):
-        rows.append([*row, promise, *(cell(finding.extra.get(name)) for name in extras)])
+        further = [_cell_of(finding, name) for name in FURTHER_COLUMNS]
+        rows.append([*row, promise, *further, *(cell(finding.extra.get(name)) for name in extras)])
     write_table(rows, path_of(path))
+
+
+def _cell_of(finding: Finding, name: str) -> str:
+    value = getattr(finding, name)
+    return cell("; ".join(value) if isinstance(value, tuple) else value)
 
 
 def result_json(result: Result) -> dict[str, Any]:
@@ -139,6 +147,7 @@ def result_json(result: Result) -> dict[str, Any]:
             "calibration": calibration,
             "slice_scores": {"axis": anomaly.slice_scores.axis, "values": anomaly.slice_scores.values},
             "findings": [_record(finding) for finding in result.findings],
+            "burden": None if result.burden is None else asdict(result.burden),
             "organs": [asdict(organ) for organ in result.organs],
             "organ_map": _organ_map(result.organ_map),
             "measures": {measure.name: measure.help for measure in anomaly.measures},

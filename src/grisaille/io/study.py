@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grisaille.core.errors import AmbiguousSeries, GridMismatch, InputError, NoImages, UnreadableFile
+from grisaille.core.errors import AmbiguousSeries, InputError, NoImages, UnreadableFile
 from grisaille.core.run import Run
-from grisaille.core.study import Study
+from grisaille.core.study import TWO_FRAMES, Study
 from grisaille.core.volume import Modality, OnIrregular, Unit, Volume
+from grisaille.imaging.overlap import require_overlap
 from grisaille.io.folder import image_files, nothing_in
 from grisaille.io.image import SUFFIXES, path_of, suffix_of
 from grisaille.io.pseudonym import pseudonym
@@ -285,18 +286,8 @@ def _together(parts: list[_Part], paths: list[Path]) -> Study:
     study = Study.of(*(part.volume for part in parts), patient=patient)
     if study.ct is None or study.pet is None:
         return study
-    _require_overlap(study.ct, study.pet)
-    frames = {volume.provenance.frame_of_reference for volume in (study.ct, study.pet)}
-    if len(frames - {""}) > 1:
-        pet = study.pet.warned("CT and PET have different frames of reference, so they may not lie on each other")
+    require_overlap(study)
+    if study.has_two_frames:
+        pet = study.pet.warned(TWO_FRAMES)  # said when it is opened, too
         return Study.of(*(pet if volume is study.pet else volume for volume in study.volumes.values()), patient=patient)
     return study
-
-
-def _require_overlap(ct: Volume, pet: Volume) -> None:
-    first, second = ct.grid.corners_mm(), pet.grid.corners_mm()
-    apart = (first.min(axis=0) > second.max(axis=0)) | (second.min(axis=0) > first.max(axis=0))
-    if apart.any():
-        raise GridMismatch(
-            f"the CT ({ct.grid}) and the PET ({pet.grid}) have no place in common; give two of one examination"
-        )
