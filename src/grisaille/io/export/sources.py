@@ -105,11 +105,15 @@ def _header(file: Path) -> Dataset:
     except FileNotFoundError:
         raise InputError(f"{file.name} is no longer where it was read from; open the series again") from None
     except DAMAGE as error:
-        raise UnreadableFile(f"{file.name} cannot be read again ({type(error).__name__}); open the series again") from None
+        raise UnreadableFile(
+            f"{file.name} cannot be read again ({type(error).__name__}); open the series again"
+        ) from None
 
 
 def _slice_places(headers: Sequence[Dataset], files: Sequence[Path]) -> Places:
-    return np.stack([_corners(header, header, header, header, file) for header, file in zip(headers, files, strict=True)])
+    return np.stack(
+        [_corners(header, header, header, header, file) for header, file in zip(headers, files, strict=True)]
+    )
 
 
 def _frame_places(header: Dataset, file: Path) -> Places:
