@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grisaille.core.volume import Modality, Unit
-from grisaille.io.export.identity import Identity
+from grisaille.io.export.whose import Identity
 from grisaille.io.volumes import is_mask_name, modality_by_name
 
 if TYPE_CHECKING:

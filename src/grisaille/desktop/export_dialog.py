@@ -30,7 +30,7 @@ from grisaille.desktop.ink import ink
 from grisaille.desktop.job import Job, Outcome
 from grisaille.desktop.status import StatusBox
 from grisaille.io.export.formats import Format
-from grisaille.io.export.identity import Identity
+from grisaille.io.export.whose import Identity
 
 _CHOICES = {
     Identity.IDENTIFIED: "identified, as in the source",

@@ -14,7 +14,7 @@ from grisaille.core.run import Run
 from grisaille.desktop.ask import ask_identity
 from grisaille.desktop.editing import watch_behind
 from grisaille.desktop.layers import labels_from, volume_from, volumes_in
-from grisaille.io.export.identity import Identity
+from grisaille.io.export.whose import Identity
 from grisaille.io.labels import write_labels
 from grisaille.io.volumes import write_volume
 

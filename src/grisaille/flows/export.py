@@ -15,10 +15,10 @@ from grisaille.flows.exporting.material import Material, StrPath, gather
 from grisaille.flows.exporting.writers import WRITERS, ExportOptions, Job
 from grisaille.flows.versions import imported_versions
 from grisaille.io.export.formats import Format, places
-from grisaille.io.export.identity import Identity
 from grisaille.io.export.provenance import provenance, provenance_path, write_json
 from grisaille.io.export.segments import segments_of
 from grisaille.io.export.sources import read_sources
+from grisaille.io.export.whose import Identity
 from grisaille.io.image import path_of
 
 __all__ = ["ExportOptions", "Format", "Identity", "Material", "export", "gather", "told", "write"]

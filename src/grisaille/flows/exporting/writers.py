@@ -16,11 +16,11 @@ from grisaille.core.labels import Labels
 from grisaille.core.result import RESEARCH_USE
 from grisaille.flows.exporting.material import Material
 from grisaille.io.export.formats import Format
-from grisaille.io.export.identity import Identity
 from grisaille.io.export.provenance import shared, write_json
 from grisaille.io.export.recorded import made_by
 from grisaille.io.export.segments import Choice, Segments
 from grisaille.io.export.sources import Sources
+from grisaille.io.export.whose import Identity
 from grisaille.io.labels import write_labels
 from grisaille.io.results import write_findings_csv
 

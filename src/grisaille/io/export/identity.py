@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import uuid
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from pydicom import Dataset
@@ -19,30 +18,7 @@ from pydicom.valuerep import VR, validate_value
 
 from grisaille.core.errors import InputError
 from grisaille.io.dicom_tags import DAMAGE, quiet, text
-
-
-class Identity(StrEnum):
-    """Whose data an export says it holds: ``IDENTIFIED`` as the source, ``DEIDENTIFIED`` under a pseudonym."""
-
-    IDENTIFIED = "identified"
-    DEIDENTIFIED = "de-identified"
-
-    @property
-    def sentence(self) -> str:
-        """What will be in a DICOM export, for showing before it is written."""
-        return _SENTENCES[self]
-
-
-_SENTENCES = {
-    Identity.IDENTIFIED: (
-        "identified: patient name, id, birth date, sex, accession number and study date as in the source; it belongs "
-        "where the source belongs"
-    ),
-    Identity.DEIDENTIFIED: (
-        "de-identified: a pseudonym in place of name and id, no birth date, sex, accession number or dates, and other "
-        "UIDs; an archive that holds the source will not find the images that it refers to"
-    ),
-}
+from grisaille.io.export.whose import Identity
 
 _PLACE = (
     "SOPClassUID", "Modality", "ImageType", "Rows", "Columns", "NumberOfFrames", "InstanceNumber", "PixelSpacing",

@@ -12,9 +12,9 @@ from typing import Any
 from grisaille.core.result import RESEARCH_USE
 from grisaille.core.safe_write import replacing
 from grisaille.core.volume import Volume
-from grisaille.io.export.identity import Identity
 from grisaille.io.export.segments import Author, Segments
 from grisaille.io.export.sources import Sources
+from grisaille.io.export.whose import Identity
 
 CONNECTIVITY = 26
 

@@ -16,7 +16,8 @@ from grisaille.core.run import Run
 from grisaille.core.volume import SourceFormat, Volume
 from grisaille.io.axes import to_source
 from grisaille.io.dicom_tags import DAMAGE, count, quiet, vector
-from grisaille.io.export.identity import Identity, StandIns, prepared
+from grisaille.io.export.identity import StandIns, prepared
+from grisaille.io.export.whose import Identity
 
 _SLACK_MM = 0.06
 """Beside 2 % of the spacing: how far slices of a series that counts as regular may lie from even places."""
