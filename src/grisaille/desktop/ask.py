@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from grisaille.core.errors import ConfigError
 from grisaille.core.volume import Modality, Unit
 from grisaille.imaging.suv_overrides import ENTRIES, SuvOverrides, entered
+from grisaille.io.export.whose import Identity
 from grisaille.io.volumes import is_mask_name, modality_by_name
 
 if TYPE_CHECKING:
@@ -129,7 +130,24 @@ def ask_suv(reason: str, missing: Sequence[str]) -> SuvOverrides | None:
     return written() if dialog.exec() == QDialog.DialogCode.Accepted else None
 
 
-def _ask(title: str, hint: str, asked: Mapping[str, Sequence[str]], first: int = 0) -> list[int] | None:
+def ask_identity() -> Identity | None:
+    """Ask whether a DICOM file is to say whose it is; None if the question was dismissed.
+
+    Where no window is shown nobody can be asked: the file is then identified as its source is.
+    """
+    from qtpy.QtWidgets import QApplication
+
+    kinds = tuple(Identity)
+    if QApplication.activeWindow() is None:
+        return Identity.IDENTIFIED
+    hint = "\n\n".join(f"{one.sentence[:1].upper()}{one.sentence[1:]}." for one in kinds)
+    answer = _ask("Whose is this file?", hint, {"Write it": [one.value for one in kinds]}, verb="Save")
+    return None if answer is None else kinds[answer[0]]
+
+
+def _ask(
+    title: str, hint: str, asked: Mapping[str, Sequence[str]], first: int = 0, verb: str = "Open"
+) -> list[int] | None:
     """A dialog with one drop-down a row; the positions chosen."""
     from napari.qt import get_current_stylesheet
     from qtpy.QtWidgets import QApplication, QComboBox, QDialog, QDialogButtonBox, QFormLayout, QLabel
@@ -138,7 +156,9 @@ def _ask(title: str, hint: str, asked: Mapping[str, Sequence[str]], first: int =
     dialog.setStyleSheet(get_current_stylesheet())
     dialog.setWindowTitle(title)
     form = QFormLayout(dialog)
-    form.addRow(QLabel(hint))
+    words = QLabel(hint)
+    words.setWordWrap(True)
+    form.addRow(words)
     choices = []
     for caption, words in asked.items():
         choice = QComboBox()
@@ -147,6 +167,7 @@ def _ask(title: str, hint: str, asked: Mapping[str, Sequence[str]], first: int =
         form.addRow(caption, choice)
         choices.append(choice)
     buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Open | QDialogButtonBox.StandardButton.Cancel)
+    buttons.button(QDialogButtonBox.StandardButton.Open).setText(verb)
     buttons.accepted.connect(dialog.accept)
     buttons.rejected.connect(dialog.reject)
     form.addRow(buttons)
