@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
+from pydicom.dataelem import RawDataElement
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -23,6 +25,7 @@ from grisaille.io.dicom_tags import DAMAGE, quiet, text
 from grisaille.io.pseudonym import pseudonym
 
 _PREAMBLE = 128
+_UNDEFINED = 0xFFFFFFFF
 
 
 class LabelKind(StrEnum):
@@ -53,6 +56,8 @@ class LabelFile:
         Pseudonyms of the image series that it was made on.
     header
         All but the pixels; holds the patient's name.
+    is_whole
+        Whether the file goes on to the end of what it declares.
     """
 
     file: Path
@@ -60,6 +65,7 @@ class LabelFile:
     frames: frozenset[str]
     series: frozenset[str]
     header: Dataset = field(repr=False)
+    is_whole: bool = True
 
 
 def label_file(file: Path) -> LabelFile | None:
@@ -74,8 +80,8 @@ def label_file(file: Path) -> LabelFile | None:
             # pydicom inflates a deflated file whole, however large it gets.
             if kind is None or meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
                 return None
-            header = dcmread(file, stop_before_pixels=True)
-            return LabelFile(file, kind, _frames(header), _series(header), header)
+            header, is_whole = _read(file)
+            return LabelFile(file, kind, _frames(header), _series(header), header, is_whole)
     except DAMAGE:
         return None
 
@@ -115,6 +121,12 @@ def only_label_file(path: Path) -> LabelFile:
     return one
 
 
+def require_whole(labels: LabelFile) -> None:
+    """Raise ``UnreadableFile`` if the end of the file is missing."""
+    if not labels.is_whole:
+        raise UnreadableFile(f"{labels.file.name} is truncated: its last part is missing; copy it again")
+
+
 def require_same_frame(labels: LabelFile, frames: frozenset[str], like: Volume | Grid) -> tuple[str, ...]:
     """Raise ``GridMismatch`` if labels in ``frames`` of reference have another than ``like``; else tell the doubts.
 
@@ -137,6 +149,25 @@ def require_same_frame(labels: LabelFile, frames: frozenset[str], like: Volume |
         f"{labels.file.name} lies in another frame of reference than {name}, so its places mean nothing there; "
         "give the series that it was made on"
     )
+
+
+def _read(file: Path) -> tuple[Dataset, bool]:
+    """All but the pixels, and whether nothing is missing at the end: pydicom takes what there is, with a warning."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        header = dcmread(file, stop_before_pixels=True)
+        is_whole = _ends(header)
+    return header, is_whole and not any("end of file" in str(one.message) for one in told)
+
+
+def _ends(header: Dataset) -> bool:
+    """Whether the last element, and the last one in it, has all of its bytes."""
+    if not header:
+        return True
+    last = header.get_item(max(header.keys()))
+    if isinstance(last, RawDataElement):
+        return last.length == _UNDEFINED or len(last.value or b"") >= last.length
+    return last.VR != "SQ" or not last.value or _ends(last.value[-1])
 
 
 def _frames(header: Dataset) -> frozenset[str]:

@@ -18,7 +18,7 @@ from grisaille.core.grid import Grid
 from grisaille.core.labels import Labels
 from grisaille.core.volume import Source, SourceFormat, Volume
 from grisaille.io.axes import canonical
-from grisaille.io.dicom_labels import LabelFile, require_same_frame
+from grisaille.io.dicom_labels import LabelFile, require_same_frame, require_whole
 from grisaille.io.dicom_tags import DAMAGE, count, number, quiet, text, vector
 from grisaille.io.image import in_words, require_memory
 from grisaille.io.pseudonym import pseudonym
@@ -66,23 +66,20 @@ def read_seg(found: LabelFile, like: Volume | Grid | None = None, rois: Collecti
         If a segment that was asked for is not there, or the file holds no labels.
     """
     name = found.file.name
+    require_whole(found)
     try:
         with quiet():
             _require_sane(found)
-            segmentation = _opened(found)
-            names = {
-                int(item.SegmentNumber): text(item, "SegmentLabel") or f"segment {int(item.SegmentNumber)}"
-                for item in segmentation.SegmentSequence
-            }
+            names = _names(found.header)
             picked = chosen(names, rois, f"{name}: segment")
-            frames = [frame for frame in _frames(segmentation, name) if frame.segment in picked | {0}]
+            frames = [frame for frame in _frames(found.header, name) if frame.segment in picked | {0}]
+            segmentation = _opened(found)
             grid, source, warnings = _grid(found, segmentation, like)
             regions = _regions(segmentation, frames, picked, names, grid, warnings, name)
     except DAMAGE as error:
         raise UnreadableFile(f"{name} is damaged ({type(error).__name__}); copy it again from where it came") from None
     voxels, overlaps = laid(regions, grid, f"read one of them whole with rois=, the other left out ({name})")
-    given = {one: names[one] for one in sorted(picked) if one}
-    return Labels(voxels, grid, given, source, (*warnings, *overlaps))
+    return Labels(voxels, grid, {one: names[one] for one in sorted(picked)}, source, (*warnings, *overlaps))
 
 
 # -- the file -------------------------------------------------------------------------
@@ -101,8 +98,10 @@ def _require_sane(found: LabelFile) -> None:
     if count(header, "SamplesPerPixel", 1) != 1:
         raise UnreadableFile(f"{name} holds colours, expected segments")
     items = header.get("SegmentSequence") or ()
-    if not items or len(items) > MOST + 1:
-        raise InputError(f"{name} describes {len(items)} segments; a label image has 1 to {MOST}")
+    if not items:
+        raise UnreadableFile(f"{name} describes no segment; export it again")
+    if len(items) > MOST + 1:  # a label map may describe its background
+        raise InputError(f"{name} describes {len(items)} segments, a label image has {MOST} numbers; split it")
     declared, present = math.ceil(rows * columns * frames * bits / 8), found.file.stat().st_size
     syntax = UID(text(header.file_meta, "TransferSyntaxUID"))
     try:
@@ -130,9 +129,15 @@ def _opened(found: LabelFile) -> Any:
     return highdicom.seg.segread(found.file)
 
 
-def _frames(segmentation: Any, name: str) -> Iterator[_Frame]:
-    shared = segmentation.SharedFunctionalGroupsSequence[0]
-    for index, own in enumerate(segmentation.PerFrameFunctionalGroupsSequence):
+def _names(header: Dataset) -> dict[int, str]:
+    """By segment number; 0 is the background of a label map."""
+    numbered = [(count(item, "SegmentNumber"), text(item, "SegmentLabel")) for item in header.SegmentSequence]
+    return {one: name or f"segment {one}" for one, name in numbered if one}
+
+
+def _frames(header: Dataset, name: str) -> Iterator[_Frame]:
+    shared = header.SharedFunctionalGroupsSequence[0]
+    for index, own in enumerate(header.PerFrameFunctionalGroupsSequence):
         place = _item(own, shared, "PlanePositionSequence")
         turn = _item(own, shared, "PlaneOrientationSequence")
         sizes = _item(own, shared, "PixelMeasuresSequence")

@@ -15,7 +15,7 @@ from grisaille.core.grid import Grid
 from grisaille.core.labels import Labels
 from grisaille.core.volume import Source, Volume
 from grisaille.imaging.polygons import filled
-from grisaille.io.dicom_labels import LabelFile, require_same_frame
+from grisaille.io.dicom_labels import LabelFile, require_same_frame, require_whole
 from grisaille.io.dicom_tags import DAMAGE, number, quiet, text, values
 from grisaille.io.pseudonym import pseudonym
 from grisaille.io.regions import MOST, Region, chosen, laid
@@ -78,6 +78,7 @@ def read_rtstruct(found: LabelFile, like: Volume | Grid | None, rois: Collection
         If the contours are damaged.
     """
     name = found.file.name
+    require_whole(found)
     if like is None:
         raise InputError(
             f"{name} is an RTSTRUCT, whose contours have no voxels of their own; give the volume that it was drawn on "
@@ -92,10 +93,14 @@ def read_rtstruct(found: LabelFile, like: Volume | Grid | None, rois: Collection
     warnings = [*notes, *require_same_frame(found, frames, like)]
     grid, source = (like, Source(name=name)) if isinstance(like, Grid) else (like.grid, like.source)
     regions = []
+    used: dict[int, set[int]] = {}
     for roi in _in_frame(drawn, like, warnings):
-        flat, told = _voxels(found, roi, grid, like)
+        flat, axis, told = _voxels(found, roi, grid, like)
         warnings += told
         regions.append(Region(roi.number, roi.name, flat))
+        used.setdefault(axis, set()).update(np.unravel_index(flat, grid.shape)[axis].tolist())
+    for axis, slices in used.items():
+        warnings += _gaps(found, slices, grid.spacing_mm[axis], like)
     if regions and not any(len(region.at) for region in regions):
         raise GridMismatch(
             f"the contours of {name} enclose no voxel of {grid}; give the volume that it was drawn on, whole"
@@ -127,6 +132,8 @@ def _rois(found: LabelFile, wanted: Collection[str | int] | None) -> tuple[list[
     numbers = [number(item, "ROINumber") for item in items]
     if not items or any(one is None or not math.isfinite(one) for one in numbers) or len(set(numbers)) < len(numbers):
         raise UnreadableFile(f"{name} has no ROI, or ROIs without a ROINumber of their own; export it again")
+    if "ROIContourSequence" not in header:
+        raise UnreadableFile(f"{name} has no contours (ROIContourSequence); export it again")
     if len(items) > MOST:
         raise InputError(f"{name} has {len(items)} ROIs, a label image has {MOST} numbers; split it")
     own = [int(one) for one in numbers if one is not None]
@@ -172,8 +179,10 @@ def _contours(item: Dataset | None, name: str, roi: str) -> tuple[list[Points], 
 # -- onto the grid --------------------------------------------------------------------
 
 
-def _voxels(found: LabelFile, roi: Roi, grid: Grid, like: Volume | Grid) -> tuple[npt.NDArray[np.int64], list[str]]:
-    """Flat indices of the voxels of one ROI, and what is to be said."""
+def _voxels(
+    found: LabelFile, roi: Roi, grid: Grid, like: Volume | Grid
+) -> tuple[npt.NDArray[np.int64], int, list[str]]:
+    """Flat indices of the voxels of one ROI, the axis across its planes, and what is to be said."""
     contours = [grid.to_index(contour) for contour in roi.contours]
     axis = _slice_axis(found, roi, contours, grid, like)
     step_mm = grid.spacing_mm[axis]
@@ -206,8 +215,7 @@ def _voxels(found: LabelFile, roi: Roi, grid: Grid, like: Volume | Grid) -> tupl
                 f"ROI {roi.name}: {between} of its {len(planes)} planes lie between slices {step_mm:.2f} mm apart and "
                 "were left out"
             )
-        told += _gaps(found, roi, sorted(used), step_mm, like)
-    return np.concatenate(found_at) if found_at else np.empty(0, np.int64), told
+    return np.concatenate(found_at) if found_at else np.empty(0, np.int64), axis, told
 
 
 def _slice_axis(found: LabelFile, roi: Roi, contours: list[Points], grid: Grid, like: Volume | Grid) -> int:
@@ -243,21 +251,30 @@ def _told(roi: Roi, contours: list[Points], nearest: npt.NDArray[np.int_], grid:
     beyond = int(((nearest < 0) | (nearest >= grid.shape[axis])).sum())
     across = [other for other in range(3) if other != axis]
     sizes = np.array(grid.shape)[across]
-    is_wide = any(((one[:, across] < -0.5) | (one[:, across] > sizes - 0.5)).any() for one in contours)
+    edge = 0.5 + 1e-3  # contours on the very border are inside
+    is_wide = any(((one[:, across] < -edge) | (one[:, across] > sizes - 1 + edge)).any() for one in contours)
     if not beyond and not is_wide:
         return []
     return [f"ROI {roi.name} reaches beyond the volume and is cut off there ({beyond} of its planes lie outside)"]
 
 
-def _gaps(found: LabelFile, roi: Roi, slices: list[int], step_mm: float, like: Volume | Grid) -> list[str]:
-    """Contours on every other slice only leave the rest empty: so drawn on this volume, or drawn on another."""
-    gap = float(np.median(np.diff(slices))) if len(slices) > 1 else 1.0
-    if gap < 1.5:
+def _gaps(found: LabelFile, slices: set[int], step_mm: float, like: Volume | Grid) -> list[str]:
+    """What is to be said where no two neighbouring slices have contours: they may be those of a coarser image.
+
+    Raises
+    ------
+    GridMismatch
+        If they step evenly over the slices of a volume that they were not drawn on.
+    """
+    gaps = np.diff(sorted(slices))
+    if not len(gaps) or gaps.min() < 2:
         return []
+    is_own = isinstance(like, Volume) and bool(like.source.series) and like.source.series in found.series
+    is_even = len(gaps) > 1 and np.ptp(gaps) <= 1
     sentence = (
-        f"the contours of ROI {roi.name} lie {gap * step_mm:.2f} mm apart, the slices {step_mm:.2f} mm, so that those "
-        "between them are empty"
+        f"the contours of {found.file.name} lie {gaps.mean() * step_mm:.2f} mm apart, the slices {step_mm:.2f} mm, so "
+        "that those between them are empty"
     )
-    if isinstance(like, Volume) and like.source.series and like.source.series in found.series:
-        return [sentence]
-    raise GridMismatch(f"{found.file.name}: {sentence}; give the volume that it was drawn on and resample the labels")
+    if is_even and not is_own:
+        raise GridMismatch(f"{sentence}; give the volume that it was drawn on and resample the labels")
+    return [sentence] if is_even or not is_own else []

@@ -123,10 +123,12 @@ def _headers(volume: Volume, name: str) -> list[Dataset]:
         try:
             with quiet():
                 header = dcmread(one, stop_before_pixels=True, force=True, specific_tags=_NEEDED)
+                if not (text(header, "SOPClassUID") and text(header, "SOPInstanceUID")):
+                    raise ValueError
         except DAMAGE as error:
             raise OutputError(
-                f"{name} cannot be written: {one.name}, an image of {volume.name}, cannot be read any more "
-                f"({type(error).__name__}); put it back"
+                f"{name} cannot be written: {one.name}, an image of {volume.name}, cannot be read any more or has no "
+                f"UID ({type(error).__name__}); put it back"
             ) from None
         headers.append(header)
     missing = [
