@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +12,15 @@ import pytest
 from pydicom import Dataset, dcmread
 from scipy.ndimage import gaussian_filter
 
-from dicom_builder import PATIENT, put_pixels, write_series
-from grisaille.core.errors import GridMismatch, OutputError
+from dicom_builder import BETWEEN_SLICES_MM, ORIGIN_MM, PATIENT, ROOT, put_pixels, write_series
+from grisaille.core.errors import GridMismatch, InputError, OutputError
 from grisaille.core.labels import Labels
+from grisaille.core.run import Run
 from grisaille.core.volume import Volume
 from grisaille.imaging.resample import resample
 from grisaille.io import rtstruct_write
 from grisaille.io.labels import read_labels
-from grisaille.io.pseudonym import pseudonym
-from grisaille.io.rtstruct_write import RoiOrigin, write_rtstruct
+from grisaille.io.rtstruct_write import RoiOrigin, write_contours, write_rtstruct
 from grisaille.io.study import read_volume
 from image_builder import save_nifti
 
@@ -70,7 +71,7 @@ def tilted(image: Dataset, k: int) -> None:
 def test_what_is_read_back_is_what_was_written(tmp_path: Path, place: Callable[[Dataset, int], None] | None) -> None:
     volume = read_series(tmp_path / "ct", place)
     labels = drawn_on(volume)
-    write_rtstruct(labels, volume, tmp_path / "out.dcm", identified=False)
+    write_rtstruct(labels, volume, tmp_path / "out.dcm", identified=True)
     back = read_labels(tmp_path / "out.dcm", like=volume)
     assert np.array_equal(back.voxels, labels.voxels)
     assert back.names == {2: "noise", 4: "blob / hole", 9: "label 9", 300: "ä" * 64}
@@ -100,19 +101,19 @@ def test_the_patient_is_named_only_if_asked_for(tmp_path: Path) -> None:
     write_rtstruct(labels, volume, tmp_path / "identified.dcm", identified=True)
     write_rtstruct(labels, volume, tmp_path / "pseudonym.dcm", identified=False)
     identified, bare = dcmread(tmp_path / "identified.dcm"), dcmread(tmp_path / "pseudonym.dcm")
-    assert (identified.PatientName, identified.PatientID, identified.PatientIdentityRemoved) == (
-        PATIENT,
-        "ID-4711",
-        "NO",
-    )
-    assert (bare.PatientName, bare.PatientID, bare.PatientIdentityRemoved) == ("", pseudonym("ID-4711"), "YES")
-    for secret in (b"SMITH", b"4711", b"19500101"):
+    assert (identified.PatientName, identified.PatientID) == (PATIENT, "ID-4711")
+    assert bare.PatientIdentityRemoved == "YES"
+    today = datetime.now().strftime("%Y%m%d").encode()
+    for secret in (b"SMITH", b"4711", b"19500101", ROOT.encode(), today):
         assert secret in (tmp_path / "identified.dcm").read_bytes()
         assert secret not in (tmp_path / "pseudonym.dcm").read_bytes()
     source = dcmread(volume.source.files[0])
     for keyword in ("StudyInstanceUID", "FrameOfReferenceUID"):
-        assert identified[keyword].value == bare[keyword].value == source[keyword].value
+        assert identified[keyword].value == source[keyword].value != bare[keyword].value
     assert len({one.SeriesInstanceUID for one in (identified, bare, source)}) == 3
+    assert np.array_equal(read_labels(tmp_path / "pseudonym.dcm", like=volume.grid).voxels, labels.voxels)
+    with pytest.raises(GridMismatch, match="another frame of reference"):
+        read_labels(tmp_path / "pseudonym.dcm", like=volume)
 
 
 def test_it_says_that_it_is_research_and_who_drew_it(tmp_path: Path) -> None:
@@ -140,34 +141,35 @@ def test_what_cannot_be_an_rtstruct_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"nothing to export to out\.dcm"):
         write_rtstruct(Labels(np.zeros(volume.grid.shape), volume.grid), volume, out, identified=False)
     coarse = resample(volume, volume.grid.spaced(4.0))
-    with pytest.raises(GridMismatch, match="resample them first"):
-        write_rtstruct(labels, coarse, out, identified=False)
-    with pytest.raises(OutputError, match=r"out\.dcm cannot be written: .* was not read from any or was resampled"):
-        write_rtstruct(resample(labels, coarse.grid), coarse, out, identified=False)
+    with pytest.raises(GridMismatch, match="resample the labels first"):
+        write_rtstruct(resample(labels, coarse.grid), volume, out, identified=False)
     nifti = read_volume(save_nifti(tmp_path / "CT.nii.gz", np.zeros((3, 4, 5), np.int16)))
-    with pytest.raises(OutputError, match="write NIfTI or NRRD"):
-        write_rtstruct(Labels(np.ones(nifti.grid.shape), nifti.grid), nifti, out, identified=False)
-    volume.source.files[2].write_bytes(b"")
-    with pytest.raises(OutputError, match=r"CT1_002\.dcm, an image of CT series 1 .* cannot be read any more"):
+    for other in (coarse, nifti):
+        with pytest.raises(InputError, match="write NIfTI or NRRD"):
+            write_rtstruct(Labels(np.ones(other.grid.shape), other.grid), other, out, identified=False)
+    volume.source.files[2].unlink()
+    with pytest.raises(InputError, match=r"CT1_002\.dcm is no longer where it was read from"):
         write_rtstruct(labels, volume, out, identified=False)
     assert not out.exists()
 
 
-def test_images_without_a_frame_of_reference_are_refused(tmp_path: Path) -> None:
-    write_series(tmp_path / "ct", "CT", FrameOfReferenceUID=None)
-    volume = read_volume(tmp_path / "ct")
-    labels = Labels(np.ones(volume.grid.shape), volume.grid)
-    with pytest.raises(OutputError, match="have no FrameOfReferenceUID"):
-        write_rtstruct(labels, volume, tmp_path / "out.dcm", identified=False)
+def test_a_frame_of_a_many_framed_image_is_named_by_its_number(tmp_path: Path) -> None:
+    from grisaille.io.export.identity import Identity
+    from grisaille.io.export.sources import read_sources
 
-
-def test_an_image_of_many_frames_is_named_once(tmp_path: Path) -> None:
     volume = read_series(tmp_path / "ct")
-    single = replace(volume, source=replace(volume.source, files=volume.source.files[:1]))
+    headers = read_sources(volume, Identity.IDENTIFIED, Run())
+    multi = dcmread(volume.source.files[0])
+    multi.NumberOfFrames = 6
+    images = replace(headers, images=(multi,), frames=np.arange(6)[::-1])
     labels = drawn_on(volume)
-    write_rtstruct(labels, single, tmp_path / "out.dcm", identified=False)
+    write_contours(labels, images, tmp_path / "out.dcm")
     plan = dcmread(tmp_path / "out.dcm")
-    assert "ContourImageSequence" not in plan.ROIContourSequence[0].ContourSequence[0]
+    for roi in plan.ROIContourSequence:
+        for contour in roi.ContourSequence:
+            (named,) = contour.ContourImageSequence
+            k = round((float(contour.ContourData[2]) - ORIGIN_MM[2]) / BETWEEN_SLICES_MM)
+            assert (named.ReferencedSOPInstanceUID, named.ReferencedFrameNumber) == (multi.SOPInstanceUID, 6 - k)
     assert np.array_equal(read_labels(tmp_path / "out.dcm", like=volume).voxels, labels.voxels)
 
 

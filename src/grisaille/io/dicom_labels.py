@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from pydicom import Dataset, dcmread
 from pydicom.dataelem import RawDataElement
@@ -162,12 +163,12 @@ def _read(file: Path) -> tuple[Dataset, bool]:
 
 def _ends(header: Dataset) -> bool:
     """Whether the last element, and the last one in it, has all of its bytes."""
-    if not header:
-        return True
-    last = header.get_item(max(header.keys()))
-    if isinstance(last, RawDataElement):
-        return last.length == _UNDEFINED or len(last.value or b"") >= last.length
-    return last.VR != "SQ" or not last.value or _ends(last.value[-1])
+    for tag in sorted(header.keys())[-1:]:
+        last: Any = header.get_item(tag)
+        if isinstance(last, RawDataElement):
+            return bool(last.length == _UNDEFINED or len(last.value or b"") >= last.length)
+        return bool(last.VR != "SQ" or not last.value) or _ends(last.value[-1])
+    return True
 
 
 def _frames(header: Dataset) -> frozenset[str]:
