@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from npe2 import PluginManager, PluginManifest
 
-from dicom_builder import write_series
+from dicom_builder import write_index, write_series
 from grisaille.core.errors import AmbiguousSeries, NoImages, UnknownUnit, UnreadableFile
 from grisaille.core.volume import Modality, Unit
 from grisaille.desktop import layers, readers
@@ -194,3 +196,25 @@ def test_the_question_is_a_dialog(make_napari_viewer: Any, tmp_path: Path, monke
     two_ct_series(tmp_path / "case")
     monkeypatch.setattr(QDialog, "exec", lambda dialog: int(QDialog.DialogCode.Rejected.value))
     assert viewer.open(str(tmp_path / "case"), plugin="napari-grisaille") == []
+
+
+def test_a_zip_and_a_dicomdir_are_opened_as_the_studies_they_hold(tmp_path: Path) -> None:
+    write_series(tmp_path / "disc" / "IMAGES", "CT")
+    write_series(tmp_path / "disc" / "IMAGES", "PT")
+    with zipfile.ZipFile(tmp_path / "study.zip", "w") as archive:
+        for file in sorted((tmp_path / "disc").rglob("*.dcm")):
+            archive.write(file, f"SMITH_JOHN/{file.name}")
+    write_index(tmp_path / "disc", [["IMAGES", file.name] for file in (tmp_path / "disc" / "IMAGES").iterdir()])
+    for path in (tmp_path / "study.zip", tmp_path / "disc" / "DICOMDIR", tmp_path / "disc"):
+        take = get_reader(str(path))
+        assert take is not None
+        opened = take(str(path))
+        assert [len(layer[0]) for layer in opened] == [5, 5]
+        assert "SMITH" not in str([layer[1]["name"] for layer in opened])
+
+
+@pytest.mark.parametrize("name", ["study.zip", "STUDY.ZIP", "DICOMDIR", "IM000001", "series.dcm"])
+def test_napari_offers_our_reader_for_the_files_of_a_disc(tmp_path: Path, name: str) -> None:
+    manager = PluginManager()
+    manager.register(PluginManifest.from_file(Path(__file__).parents[2] / "napari.yaml"))
+    assert [one.command for one in manager.iter_compatible_readers([str(tmp_path / name)])]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from grisaille.core.errors import AmbiguousSeries, NoImages, UnreadableFile
 from grisaille.core.run import Run
 from grisaille.core.volume import Modality
 from grisaille.io.dicom_header import NotRead, SliceHeader, read_header
+from grisaille.io.dicomdir import indexed_files, is_dicomdir
 from grisaille.io.pseudonym import pseudonym
 
 
@@ -86,7 +87,8 @@ class DicomScan:
 def scan(path: Path, *, run: Run | None = None) -> DicomScan:
     """The series in a folder and the folders in it, or the one series that a file belongs to.
 
-    A file names its whole series, of which the other slices are looked for in its own folder.
+    A file names its whole series, of which the other slices are looked for in its own folder; a
+    DICOMDIR names all the files that it indexes.
 
     Raises
     ------
@@ -104,6 +106,11 @@ def scan(path: Path, *, run: Run | None = None) -> DicomScan:
     if not path.is_file():
         raise UnreadableFile(f"{path.name} is a pipe or a device, expected a file or a folder")
     path = path.resolve()
+    if is_dicomdir(path):
+        files, missing = indexed_files(path)
+        found = _scan_files(files, path.parent, run)
+        absent = Skipped(path, f"{missing} of the files that it names are not there")
+        return replace(found, skipped=(*found.skipped, absent)) if missing else found
     try:
         wanted = read_header(path)
     except NotRead as reason:

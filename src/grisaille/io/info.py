@@ -15,6 +15,7 @@ from grisaille.io.folder import image_files, nothing_in
 from grisaille.io.image import path_of, stem_of, suffix_of
 from grisaille.io.sidecar import sidecar_path
 from grisaille.io.volumes import modality_of, read_file_volume
+from grisaille.io.zip_folder import opened
 
 Skips = list[tuple[Path, str]]
 
@@ -35,7 +36,7 @@ def describe(paths: Iterable[str | os.PathLike[str]], *, run: Run | None = None)
     places = [path_of(path) for path in paths]
     for path in places:
         try:
-            series.extend(_in_path(path, skipped, run))
+            series.extend(_in_path(opened(path, run=run), skipped, run))
         except InputError as error:
             if len(places) == 1:
                 raise

@@ -11,10 +11,12 @@ from grisaille.core.errors import AmbiguousSeries, GridMismatch, InputError, NoI
 from grisaille.core.run import Run
 from grisaille.core.study import Study
 from grisaille.core.volume import Modality, Unit, Volume
+from grisaille.io.dicomdir import is_dicomdir
 from grisaille.io.folder import image_files, nothing_in
 from grisaille.io.image import SUFFIXES, path_of, suffix_of
 from grisaille.io.pseudonym import pseudonym
 from grisaille.io.volumes import chosen, read_file_volume
+from grisaille.io.zip_folder import opened
 
 if TYPE_CHECKING:
     from grisaille.io.dicom import SeriesInfo
@@ -38,9 +40,10 @@ def read_study(
     ----------
     path
         A file, or a folder: image files called ``CT*`` and ``PET*``, ``PT*`` or ``SUV*``, or with
-        a sidecar that says so; where there are none of these, the DICOM series in it.
+        a sidecar that says so; where there are none of these, the DICOM series in it. A ZIP of
+        DICOM files and a DICOMDIR stand for such a folder.
     ct, pet
-        In place of ``path``: a file or a DICOM folder each.
+        In place of ``path``: a file, a DICOM folder or one of these each.
     pet_unit
         ``"suvbw"`` or ``"bqml"``, for a PET file that does not say it.
     ct_series, pet_series
@@ -106,8 +109,12 @@ def _from_path(
     path: Path, unit: Unit | None, ct_series: str | int | None, pet_series: str | int | None, run: Run | None
 ) -> Study:
     """The study that a file or a folder holds."""
+    given, path = path, opened(path, run=run)
+    wanted = {Modality.CT: ct_series, Modality.PET: pet_series}
+    if is_dicomdir(path):
+        return _together(_dicom_parts(path, wanted, unit, (), run), [given])
     if not path.is_dir():
-        return _together([_read(path, None, unit, run=run)], [path])
+        return _together([_read(path, None, unit, run=run)], [given])
     folder = image_files(path)
     if folder.images:
         if ct_series is not None or pet_series is not None:
@@ -118,9 +125,8 @@ def _from_path(
             for file, modality in files
             if file is not None
         ]
-        return _together(read, [path])
-    wanted = {Modality.CT: ct_series, Modality.PET: pet_series}
-    return _together(_dicom_parts(path, wanted, unit, folder.skipped, run), [path])
+        return _together(read, [given])
+    return _together(_dicom_parts(path, wanted, unit, folder.skipped, run), [given])
 
 
 def _read(
@@ -133,6 +139,7 @@ def _read(
     run: Run | None = None,
 ) -> _Part:
     """One volume from one place."""
+    path = opened(path, run=run)
     if suffix_of(path) and not path.is_dir():
         if series is not None:
             raise InputError(f"{path.name} holds no DICOM series, so series {series} is not there; leave it out")
