@@ -13,6 +13,7 @@ from grisaille.io.dicom_phases import frames_of, one_frame
 from grisaille.io.dicom_pixels import decode
 from grisaille.io.dicom_quantity import quantity_of
 from grisaille.io.dicom_scan import DicomScan, SeriesInfo, Skipped, choose, scan
+from grisaille.io.unlikely import unlikely_values
 
 __all__ = ["DicomScan", "SeriesInfo", "Skipped", "choose", "frames_of", "read_series", "scan"]
 
@@ -75,7 +76,8 @@ def read_series(
         warnings=(*series.notes, *geometry.warnings, *_value_map(series), *decoded.warnings, *quantity.warnings),
         frame_of_reference=series.frame_of_reference,
     )
-    return Volume(voxels, grid, series.modality, quantity.unit, series.label, source, provenance)
+    volume = Volume(voxels, grid, series.modality, quantity.unit, series.label, source, provenance)
+    return volume.warned(*unlikely_values(volume.voxels, volume.unit, series.label))
 
 
 def _value_map(series: SeriesInfo) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from pydicom.uid import (
 
 from grisaille.core.volume import Modality
 from grisaille.imaging.pet_series import PetSeries
+from grisaille.io.dicom_doubts import Doubt, doubts_of
 from grisaille.io.dicom_phase_tags import phase_of
 from grisaille.io.dicom_suv import pet_image
 from grisaille.io.dicom_tags import DAMAGE, count, number, quiet, text, values, vector, words
@@ -81,6 +82,8 @@ class SliceHeader:
         What may tell apart several images at one place, in the order of ``dicom_phase_tags.PHASE_TAGS``.
     has_value_map
         Whether a RealWorldValueMappingSequence offers another way from stored to real values.
+    doubts
+        What a user should know of the file though its values are sound.
     """
 
     file: Path
@@ -107,6 +110,7 @@ class SliceHeader:
     pet: PetSeries | None = field(default=None, repr=False)
     phase: tuple[float | None, ...] = ()
     has_value_map: bool = False
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def declared_bytes(self) -> int:
@@ -191,6 +195,7 @@ def _slice_header(file: Path, header: Dataset) -> SliceHeader:
         pet=pet_image(header) if modality is Modality.PET else None,
         phase=phase_of(header),
         has_value_map=values(header, "RealWorldValueMappingSequence") is not None,
+        doubts=doubts_of(file, header),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from grisaille.core.errors import AmbiguousSeries, NoImages, UnreadableFile
 from grisaille.core.run import Run
 from grisaille.core.volume import Modality
+from grisaille.io.dicom_doubts import doubts_told
 from grisaille.io.dicom_header import NotRead, SliceHeader, read_header
 from grisaille.io.dicom_stacks import describe, split
 from grisaille.io.dicomdir import indexed_files, is_dicomdir
@@ -224,6 +225,7 @@ def _stacks(headers: list[SliceHeader], damaged: Sequence[str], skipped: list[Sk
         notes.append("the files have no SeriesInstanceUID; the images of the folder were taken as one series")
     if damaged:
         notes.append(f"{len(damaged)} damaged DICOM file(s) were left out: {listed(damaged, at_most=3)}")
+    notes += doubts_told(header.doubts for header in headers)
     found = split(headers)
     if found.apart:
         told = [f"{one.header.file.name} ({one.difference})" for one in found.apart]

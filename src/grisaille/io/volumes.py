@@ -16,6 +16,7 @@ from grisaille.core.volume import Modality, Unit, Volume, VolumeProvenance
 from grisaille.io.files import read_file, write_file
 from grisaille.io.image import path_of, require_file, stem_of
 from grisaille.io.sidecar import Choice, Sidecar, parsed, read_sidecar, write_volume_sidecar
+from grisaille.io.unlikely import unlikely_values
 from grisaille.io.unsheared import require_straight
 
 MOST_NOT_FINITE = 0.01
@@ -119,7 +120,9 @@ def read_file_volume(
     meaning = meaning_of(path, modality, unit)
     image = read_file(path, frame=frame)
     voxels, mended = _finite(image.voxels, meaning.unit, path.name)
-    provenance = VolumeProvenance(warnings=(*image.warnings, *mended, *_doubts(voxels, meaning.unit, path.name)))
+    provenance = VolumeProvenance(
+        warnings=(*image.warnings, *mended, *unlikely_values(voxels, meaning.unit, path.name))
+    )
     return Volume(voxels, image.grid, meaning.modality, meaning.unit, stem_of(path), image.source, provenance)
 
 
@@ -150,19 +153,3 @@ def _finite(voxels: npt.NDArray[Any], unit: Unit, name: str) -> tuple[npt.NDArra
         raise UnsuitableVolume(f"{share}, at most {MOST_NOT_FINITE:.0%} can be mended; write it again without them")
     nothing = -1024 if unit is Unit.HU else 0
     return np.where(bad, voxels.dtype.type(nothing), voxels), (f"{share}; they were set to {nothing}",)
-
-
-def _doubts(voxels: npt.NDArray[Any], unit: Unit, name: str) -> tuple[str, ...]:
-    """What a person would wonder about numbers that are said to be in ``unit``."""
-    low, high = voxels.min(), voxels.max()
-    if low == high:
-        return (f"every voxel of {name} is {low:g}",)
-    if unit is Unit.HU and low >= 0:
-        return (f"{name} has no value below 0 ({low:g} to {high:g}), so it may not be in HU",)
-    if unit is Unit.SUVBW and low < -100:
-        return (f"{name} has values down to {low:g}, so it may be a CT and not SUV",)
-    if unit is Unit.SUVBW and high > 1000:
-        return (f"{name} has values up to {high:g}, so it may be in Bq/ml and not SUV",)
-    if unit is Unit.BQML and high < 100:
-        return (f"{name} has no value above {high:g}, so it may be SUV and not Bq/ml",)
-    return ()
