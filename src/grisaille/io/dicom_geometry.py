@@ -111,7 +111,7 @@ def stack(series: SeriesInfo, on_irregular: OnIrregular = OnIrregular.REFUSE) ->
     order = np.argsort(there.along_mm, kind="stable")
     line = Line(
         label=series.label,
-        files=tuple(series.files[index].name for index in order),
+        files=tuple(series.slices[index].name for index in order),
         positions=there.positions[order],
         along=there.along_mm[order],
     )
@@ -153,7 +153,7 @@ def _require_single_frames(series: SeriesInfo) -> None:
     for header in series.slices:
         if header.is_multi_frame:
             raise IrregularSeries(
-                f"{series.label}: {header.file.name} is a multi-frame image, expected one slice in a file; "
+                f"{series.label}: {header.name} is a multi-frame image, expected one slice in a file; "
                 "convert the series to single-frame images"
             )
 
@@ -161,7 +161,7 @@ def _require_single_frames(series: SeriesInfo) -> None:
 def _require_one(series: SeriesInfo, what: str, kind: Callable[[int], Hashable]) -> None:
     kinds = [kind(index) for index in range(len(series.slices))]
     usual, times = Counter(kinds).most_common(1)[0]
-    odd = [series.files[index].name for index, one in enumerate(kinds) if one != usual]
+    odd = [series.slices[index].name for index, one in enumerate(kinds) if one != usual]
     if odd:
         raise IrregularSeries(
             f"{series.label}: {listed(odd)} has another {what} than the other {times} images, expected one {what} "
@@ -181,7 +181,7 @@ def _vectors(series: SeriesInfo, found: list[tuple[float, ...] | None], tag: str
         if vector is None or not np.isfinite(vector).all():
             wrong = "no" if vector is None else "an unreadable"
             raise IrregularSeries(
-                f"{series.label}: {header.file.name} has {wrong} {tag}, without which a slice has no place in "
+                f"{series.label}: {header.name} has {wrong} {tag}, without which a slice has no place in "
                 "the patient; export the series again or take the file out"
             )
     return np.array(found, dtype=np.float64)
@@ -221,7 +221,7 @@ def _thickness(series: SeriesInfo) -> float:
     thickness = series.slices[0].thickness
     if thickness is None or not thickness > 0:
         raise IrregularSeries(
-            f"{series.label}: {series.files[0].name} is a single slice without SliceThickness (0018,0050), so its "
+            f"{series.label}: {series.slices[0].name} is a single slice without SliceThickness (0018,0050), so its "
             "voxels have no size; give the whole series"
         )
     return thickness

@@ -113,6 +113,11 @@ class SliceHeader:
     doubts: tuple[Doubt, ...] = ()
 
     @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.file.name
+
+    @property
     def declared_bytes(self) -> int:
         """Size of the decoded pixels by what the header says."""
         return self.rows * self.columns * self.samples * max(self.bits_allocated, 8) // 8

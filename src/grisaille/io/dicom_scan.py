@@ -228,7 +228,7 @@ def _stacks(headers: list[SliceHeader], damaged: Sequence[str], skipped: list[Sk
     notes += doubts_told(header.doubts for header in headers)
     found = split(headers)
     if found.apart:
-        told = [f"{one.header.file.name} ({one.difference})" for one in found.apart]
+        told = [f"{one.header.name} ({one.difference})" for one in found.apart]
         notes.append(f"{len(told)} image(s) of the series were set apart from its slices: {listed(told)}")
     for number, stack in enumerate(found.kept, start=1):
         series = SeriesInfo(
