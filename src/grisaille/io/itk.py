@@ -86,9 +86,12 @@ def read_itk(path: Path, *, frame: int | None = None) -> FileImage:
                 f"{path.name} does not say how it lies in the patient, so left and right are unknown; "
                 "save it again with its directions"
             )
-        if not (np.abs(_affine(reader)) <= _LARGEST_NUMBER).all():
+        with np.errstate(over="ignore", invalid="ignore"):
+            is_measured = bool((np.abs(_affine(reader)) <= _LARGEST_NUMBER).all())
+        if not is_measured:
             raise InputError(
-                f"{path.name} gives places beyond all measure, or none that are numbers; save it again with its directions"
+                f"{path.name} gives places beyond all measure, or none that are numbers; "
+                "save it again with its directions"
             )
         image = reader.Execute()
     except RuntimeError as error:
