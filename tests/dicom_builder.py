@@ -23,6 +23,7 @@ from pydicom.uid import (
     PYDICOM_IMPLEMENTATION_UID,
     CTImageStorage,
     ExplicitVRLittleEndian,
+    MediaStorageDirectoryStorage,
     MRImageStorage,
     PositronEmissionTomographyImageStorage,
 )
@@ -120,6 +121,24 @@ def save(image: FileDataset, file: Path) -> Path:
     with _careless():
         image.save_as(file, enforce_file_format=False)
     return file
+
+
+def write_index(folder: Path, ids: list[list[str]]) -> Path:
+    """A DICOMDIR with an image record for each file ID, after a patient's that names no file."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = MediaStorageDirectoryStorage
+    meta.MediaStorageSOPInstanceUID = f"{ROOT}.5"
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    index = FileDataset("", {}, file_meta=meta, preamble=bytes(128))
+    records = [Dataset()]
+    records[0].DirectoryRecordType, records[0].PatientName = "PATIENT", "SMITH^JOHN"
+    for parts in ids:
+        record = Dataset()
+        record.DirectoryRecordType = "IMAGE"
+        put(record, ReferencedFileID=parts)
+        records.append(record)
+    index.DirectoryRecordSequence = Sequence(records)
+    return save(index, folder / "DICOMDIR")
 
 
 def _identify(image: Dataset, meta: FileMetaDataset, modality: str, k: int, series: int) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from datetime import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from npe2 import PluginManager, PluginManifest
 
-from dicom_builder import SUV_FACTOR, put, stored, tracer, write_series
+from dicom_builder import SUV_FACTOR, put, stored, tracer, write_index, write_series
 from grisaille.core.errors import AmbiguousSeries, NoImages, SeveralFrames, UnevenSlices, UnknownUnit, UnreadableFile
 from grisaille.core.volume import Modality, Unit
 from grisaille.desktop import layers, readers
@@ -320,7 +322,7 @@ def test_a_pet_that_lacks_values_for_suv_has_exactly_these_asked_for(tmp_path: P
         asked.append((reason, tuple(missing)))
         return SuvOverrides(weight_kg=70, injected=time(10))
 
-    ((data, arguments, _),) = read(str(folder), Questions(never, never, answer))
+    ((data, arguments, _),) = read(str(folder), Questions(never, never, suv=answer))
     ((reason, missing),) = asked
     assert missing == ("weight_kg", "injected")
     assert "PatientWeight (0010,1030)" in reason
@@ -328,7 +330,7 @@ def test_a_pet_that_lacks_values_for_suv_has_exactly_these_asked_for(tmp_path: P
     assert volume.unit is Unit.SUVBW
     np.testing.assert_allclose(data[1], stored(1) * SUV_FACTOR, rtol=1e-6)
     assert dict(volume.provenance.suv.overrides) == {"weight_kg": 70.0, "injected": "10:00:00"}
-    ((single, _, _),) = read(str(next(folder.iterdir())), Questions(never, never, answer))
+    ((single, _, _),) = read(str(next(folder.iterdir())), Questions(never, never, suv=answer))
     np.testing.assert_array_equal(single, data)
 
 
@@ -338,7 +340,7 @@ def test_a_dismissed_question_for_suv_opens_the_activity_with_its_warning(
     told: list[str] = []
     monkeypatch.setattr(readers, "show_warning", told.append)
     folder = bare_pet(tmp_path / "pet")
-    for questions in (Questions(never, never, lambda reason, missing: None), None):
+    for questions in (Questions(never, never, suv=lambda reason, missing: None), None):
         ((_, arguments, _),) = read(str(folder), questions)
         assert arguments["metadata"][layers.THING].unit is Unit.BQML
         (warning,) = told
@@ -348,7 +350,7 @@ def test_a_dismissed_question_for_suv_opens_the_activity_with_its_warning(
 
 def test_a_pet_whose_suv_no_entry_mends_has_nothing_asked_for(tmp_path: Path) -> None:
     write_series(tmp_path, "PT", CorrectedImage=["ATTN"])
-    asking = Questions(never, never, lambda reason, missing: never(missing))
+    asking = Questions(never, never, suv=lambda reason, missing: never(missing))
     ((_, arguments, _),) = read(str(tmp_path), asking)
     assert arguments["metadata"][layers.THING].unit is Unit.BQML
 
@@ -383,3 +385,25 @@ def test_the_question_for_suv_is_a_dialog(
     monkeypatch.setattr(QDialog, "exec", lambda dialog: int(QDialog.DialogCode.Rejected.value))
     (layer,) = viewer.open(str(folder), plugin="napari-grisaille")
     assert layers.volume_from(layer).unit is Unit.BQML
+
+
+def test_a_zip_and_a_dicomdir_are_opened_as_the_studies_they_hold(tmp_path: Path) -> None:
+    write_series(tmp_path / "disc" / "IMAGES", "CT")
+    write_series(tmp_path / "disc" / "IMAGES", "PT")
+    with zipfile.ZipFile(tmp_path / "study.zip", "w") as archive:
+        for file in sorted((tmp_path / "disc").rglob("*.dcm")):
+            archive.write(file, f"SMITH_JOHN/{file.name}")
+    write_index(tmp_path / "disc", [["IMAGES", file.name] for file in (tmp_path / "disc" / "IMAGES").iterdir()])
+    for path in (tmp_path / "study.zip", tmp_path / "disc" / "DICOMDIR", tmp_path / "disc"):
+        take = get_reader(str(path))
+        assert take is not None
+        opened = take(str(path))
+        assert [len(layer[0]) for layer in opened] == [5, 5]
+        assert "SMITH" not in str([layer[1]["name"] for layer in opened])
+
+
+@pytest.mark.parametrize("name", ["study.zip", "STUDY.ZIP", "DICOMDIR", "IM000001", "series.dcm"])
+def test_napari_offers_our_reader_for_the_files_of_a_disc(tmp_path: Path, name: str) -> None:
+    manager = PluginManager()
+    manager.register(PluginManifest.from_file(Path(__file__).parents[2] / "napari.yaml"))
+    assert [one.command for one in manager.iter_compatible_readers([str(tmp_path / name)])]

@@ -20,11 +20,13 @@ from grisaille.desktop.ask import Kind, ask_frame, ask_kind, ask_regrid, ask_ser
 from grisaille.desktop.layers import THING, has_ct, image_arguments, in_drawing_order, labels_arguments, volumes_in
 from grisaille.desktop.view import attach
 from grisaille.imaging.suv_overrides import SuvOverrides
+from grisaille.io.dicomdir import is_dicomdir
 from grisaille.io.image import stem_of, suffix_of
 from grisaille.io.labels import read_labels
 from grisaille.io.pseudonym import pseudonym
 from grisaille.io.sidecar import read_sidecar
 from grisaille.io.study import read_study, read_volume
+from grisaille.io.zip_folder import is_zip, opened
 
 LayerData = tuple[Any, dict[str, Any], str]
 Readable = TypeVar("Readable", Study, Volume)
@@ -93,7 +95,8 @@ def study_layers(study: Study) -> list[LayerData]:
 
 
 def _layers(path: Path, questions: Questions | None, viewer: Any) -> list[LayerData]:
-    if path.is_dir():
+    path = opened(path)
+    if path.is_dir() or is_dicomdir(path):
         return _folder_and_labels(path, questions, viewer)
     if not suffix_of(path):
         return _dicom_file(path, questions, viewer)
@@ -248,7 +251,7 @@ def _is_ours(path: Path) -> bool:
     """By its name; a file without one of our endings by the four letters that DICOM files carry."""
     if path.is_dir():
         return path.suffix != ".zarr"
-    if suffix_of(path) or path.suffix.lower() in _DICOM_SUFFIXES:
+    if suffix_of(path) or path.suffix.lower() in _DICOM_SUFFIXES or is_zip(path):
         return True
     try:
         with path.open("rb") as file:

@@ -13,6 +13,7 @@ from grisaille.io.dicom_phases import frames_of, one_frame
 from grisaille.io.dicom_pixels import decode
 from grisaille.io.dicom_quantity import quantity_of
 from grisaille.io.dicom_scan import DicomScan, SeriesInfo, Skipped, choose, scan
+from grisaille.io.unlikely import finite_values, unlikely_values
 
 __all__ = ["DicomScan", "SeriesInfo", "Skipped", "choose", "frames_of", "read_series", "scan"]
 
@@ -60,6 +61,7 @@ def read_series(
     quantity = quantity_of(series, geometry.order, unit, overrides)
     decoded = decode(series, geometry.order, quantity.factors, affine=geometry.affine, run=run)
     values = decoded.values if geometry.regrid is None else geometry.regrid.apply(decoded.values)
+    values, mended = finite_values(values, quantity.unit, series.label)
     voxels, grid, source = canonical(
         values.transpose(2, 1, 0),
         geometry.affine,
@@ -72,10 +74,18 @@ def read_series(
     provenance = VolumeProvenance(
         geometry=geometry.verdict,
         suv=quantity.suv,
-        warnings=(*series.notes, *geometry.warnings, *_value_map(series), *decoded.warnings, *quantity.warnings),
+        warnings=(
+            *series.notes,
+            *geometry.warnings,
+            *_value_map(series),
+            *decoded.warnings,
+            *mended,
+            *quantity.warnings,
+        ),
         frame_of_reference=series.frame_of_reference,
     )
-    return Volume(voxels, grid, series.modality, quantity.unit, series.label, source, provenance)
+    volume = Volume(voxels, grid, series.modality, quantity.unit, series.label, source, provenance)
+    return volume.warned(*unlikely_values(volume.voxels, volume.unit, series.label))
 
 
 def _value_map(series: SeriesInfo) -> tuple[str, ...]:

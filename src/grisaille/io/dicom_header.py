@@ -22,6 +22,7 @@ from pydicom.uid import (
 from grisaille.core.volume import Modality
 from grisaille.imaging.pet_series import PetSeries
 from grisaille.io.dicom_bytes import EndlessHeader, read_head
+from grisaille.io.dicom_doubts import Doubt, doubts_of
 from grisaille.io.dicom_phase_tags import phase_of
 from grisaille.io.dicom_stored import PixelLayout, layout_of
 from grisaille.io.dicom_suv import pet_image
@@ -85,6 +86,8 @@ class SliceHeader:
         How they lie in the file.
     frames, frame
         NumberOfFrames, and which of them, from 0, a slice of a multi-frame image is.
+    doubts
+        What a user should know of the file though its values are sound.
     """
 
     file: Path
@@ -114,6 +117,7 @@ class SliceHeader:
     pixels: PixelLayout = field(default=PixelLayout(), repr=False)
     frames: int = 1
     frame: int | None = None
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def name(self) -> str:
@@ -205,6 +209,7 @@ def slice_header(file: Path, header: Dataset, pixels: PixelLayout) -> SliceHeade
         has_value_map=values(header, "RealWorldValueMappingSequence") is not None,
         pixels=pixels,
         frames=max(count(header, "NumberOfFrames", 1), 1),
+        doubts=doubts_of(file, header),
     )
 
 

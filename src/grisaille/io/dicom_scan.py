@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from grisaille.core.errors import AmbiguousSeries, NoImages, UnreadableFile
 from grisaille.core.run import Run
 from grisaille.core.volume import Modality
+from grisaille.io.dicom_doubts import doubts_told
 from grisaille.io.dicom_header import NotRead, SliceHeader
 from grisaille.io.dicom_multiframe import read_images
 from grisaille.io.dicom_stacks import describe, split
+from grisaille.io.dicomdir import indexed_files, is_dicomdir
 from grisaille.io.pseudonym import pseudonym
 
 
@@ -100,7 +102,8 @@ class DicomScan:
 def scan(path: Path, *, run: Run | None = None) -> DicomScan:
     """The series in a folder and the folders in it, or the one series that a file belongs to.
 
-    A file names its whole series, of which the other slices are looked for in its own folder.
+    A file names its whole series, of which the other slices are looked for in its own folder; a
+    DICOMDIR names all the files that it indexes.
 
     Raises
     ------
@@ -118,6 +121,11 @@ def scan(path: Path, *, run: Run | None = None) -> DicomScan:
     if not path.is_file():
         raise UnreadableFile(f"{path.name} is a pipe or a device, expected a file or a folder")
     path = path.resolve()
+    if is_dicomdir(path):
+        files, missing = indexed_files(path)
+        found = _scan_files(files, path.parent, run)
+        absent = Skipped(path, f"{missing} of the files that it names are not there")
+        return replace(found, skipped=(*found.skipped, absent)) if missing else found
     try:
         wanted = read_images(path)[0]
     except NotRead as reason:
@@ -219,6 +227,7 @@ def _stacks(headers: list[SliceHeader], damaged: Sequence[str], skipped: list[Sk
         notes.append("the files have no SeriesInstanceUID; the images of the folder were taken as one series")
     if damaged:
         notes.append(f"{len(damaged)} damaged DICOM file(s) were left out: {listed(damaged, at_most=3)}")
+    notes += doubts_told(header.doubts for header in headers)
     found = split(headers)
     if found.apart:
         told = [f"{one.header.name} ({one.difference})" for one in found.apart]

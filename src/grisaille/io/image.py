@@ -20,6 +20,7 @@ from grisaille.core.volume import Source, SourceFormat
 SUFFIXES = {
     ".nii.gz": SourceFormat.NIFTI,
     ".nii": SourceFormat.NIFTI,
+    ".hdr": SourceFormat.NIFTI,
     ".nrrd": SourceFormat.NRRD,
     ".mha": SourceFormat.MHA,
     ".mhd": SourceFormat.MHA,

@@ -16,6 +16,7 @@ from grisaille.io.folder import image_files, nothing_in
 from grisaille.io.image import path_of, stem_of, suffix_of
 from grisaille.io.sidecar import sidecar_path
 from grisaille.io.volumes import chosen, modality_of, read_file_volume
+from grisaille.io.zip_folder import opened
 
 if TYPE_CHECKING:
     from grisaille.imaging.suv_overrides import SuvOverrides
@@ -60,7 +61,7 @@ def describe(
 
     for path in places:
         try:
-            series.extend(_in_path(path, skipped, read, run))
+            series.extend(_in_path(opened(path, run=run), skipped, read, run))
         except InputError as error:
             if len(places) == 1:
                 raise

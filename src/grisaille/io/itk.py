@@ -38,6 +38,8 @@ _DIMENSIONS = ("1", "2", "3", "4", "5", "6")
 """More than ten in a MetaImage end the whole program in ITK, the viewer with it."""
 
 _LONGEST_HEADER = 1 << 20
+_LARGEST_NUMBER = 1e9
+"""Of a place or a direction. From numbers near the end of float64 ITK works out an inverse for ever."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,13 @@ def read_itk(path: Path, *, frame: int | None = None) -> FileImage:
         if not header.says_place:
             raise InputError(
                 f"{path.name} does not say how it lies in the patient, so left and right are unknown; "
+                "save it again with its directions"
+            )
+        with np.errstate(over="ignore", invalid="ignore"):
+            is_measured = bool((np.abs(_affine(reader)) <= _LARGEST_NUMBER).all())
+        if not is_measured:
+            raise InputError(
+                f"{path.name} gives places beyond all measure, or none that are numbers; "
                 "save it again with its directions"
             )
         image = reader.Execute()
@@ -142,9 +151,11 @@ def _check(reader: Any, path: Path, header: _Header, frame: int | None) -> int:
 
 
 def _affine(image: Any) -> Affine:
-    affine = np.eye(4)
-    affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
-    affine[:3, 3] = image.GetOrigin()
+    """(n + 1, n + 1) of an image of n axes."""
+    axes = image.GetDimension()
+    affine = np.eye(axes + 1)
+    affine[:axes, :axes] = np.reshape(image.GetDirection(), (axes, axes)) * image.GetSpacing()
+    affine[:axes, axes] = image.GetOrigin()
     return affine
 
 

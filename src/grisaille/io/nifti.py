@@ -71,6 +71,7 @@ def read_nifti(path: Path, *, frame: int | None = None) -> FileImage:
     require_file(path)
     try:
         image = nib.load(path)
+        _require_nifti(image, path)
         affine, warnings = _affine(image.header, path.name)
         array = _voxels(image, path, frame)
         warnings += _scale_warnings(image, path)
@@ -80,6 +81,20 @@ def read_nifti(path: Path, *, frame: int | None = None) -> FileImage:
     if not _says_orientation(image.header):
         source = replace(source, orientation=UNKNOWN)
     return FileImage(voxels, grid, source, warnings)
+
+
+def _require_nifti(image: Any, path: Path) -> None:
+    """nibabel reads ANALYZE 7.5 too, which has the same endings and does not say left from right."""
+    if not isinstance(image, nib.Nifti1Pair):
+        raise UnreadableFile(
+            f"{path.name} is ANALYZE or another kin of NIfTI, which does not say left from right; convert it again "
+            "from its DICOM"
+        )
+    voxels = Path(image.file_map["image"].filename)
+    if not voxels.is_file():
+        raise UnreadableFile(
+            f"{path.name} keeps its voxels in {voxels.name}, which is not beside it; keep the two together"
+        )
 
 
 def write_nifti(array: npt.NDArray[Any], grid: Grid, source: Source, path: Path) -> None:
@@ -179,6 +194,7 @@ def _other_handed(affine: Affine) -> Affine:
 
 def _voxels(image: Any, path: Path, frame: int | None) -> npt.NDArray[Any]:
     """(i, j, k) of one frame, rescaled where the header asks for it."""
+    path = Path(image.file_map["image"].filename)  # of a pair the .img, beside its .hdr and named like it
     dtype = image.header.get_data_dtype()
     if dtype.kind not in "iuf" or dtype.itemsize > 8:
         raise UnreadableFile(f"{path.name} holds {dtype} voxels, expected whole or real numbers; convert it first")

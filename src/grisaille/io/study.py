@@ -12,10 +12,12 @@ from grisaille.core.run import Run
 from grisaille.core.study import TWO_FRAMES, Study
 from grisaille.core.volume import Modality, OnIrregular, Unit, Volume
 from grisaille.imaging.overlap import require_overlap
+from grisaille.io.dicomdir import is_dicomdir
 from grisaille.io.folder import image_files, nothing_in
 from grisaille.io.image import SUFFIXES, path_of, suffix_of
 from grisaille.io.pseudonym import pseudonym
 from grisaille.io.volumes import chosen, read_file_volume
+from grisaille.io.zip_folder import opened
 
 if TYPE_CHECKING:
     from grisaille.imaging.suv_overrides import SuvOverrides
@@ -43,9 +45,10 @@ def read_study(
     ----------
     path
         A file, or a folder: image files called ``CT*`` and ``PET*``, ``PT*`` or ``SUV*``, or with
-        a sidecar that says so; where there are none of these, the DICOM series in it.
+        a sidecar that says so; where there are none of these, the DICOM series in it. A ZIP of
+        DICOM files and a DICOMDIR stand for such a folder.
     ct, pet
-        In place of ``path``: a file or a DICOM folder each.
+        In place of ``path``: a file, a DICOM folder or one of these each.
     pet_unit
         ``"suvbw"``, ``"bqml"``, or ``"sul"``, ``"sul-james"``, ``"suvbsa"``, ``"suvibw"``: what a PET
         file holds that does not say it, and what a DICOM PET is brought to.
@@ -149,6 +152,9 @@ def _how(on_irregular: OnIrregular | str, suv: SuvOverrides | None, run: Run | N
 
 def _in_path(path: Path, unit: Unit | None, series: dict[Modality, str | int | None], run: Run | None) -> list[_Source]:
     """The parts of the study that a file or a folder holds."""
+    path = opened(path, run=run)
+    if is_dicomdir(path):
+        return _dicom_sources(path, series, unit, (), run)
     if not path.is_dir():
         return [_in_place(path, None, unit, run=run)]
     folder = image_files(path)
@@ -173,6 +179,7 @@ def _in_place(
     run: Run | None = None,
 ) -> _Source:
     """One volume in one place."""
+    path = opened(path, run=run)
     if suffix_of(path) and not path.is_dir():
         if series is not None:
             raise InputError(f"{path.name} holds no DICOM series, so series {series} is not there; leave it out")

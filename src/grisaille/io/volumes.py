@@ -6,20 +6,14 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from grisaille.core.errors import InputError, UnknownUnit, UnsuitableVolume
+from grisaille.core.errors import InputError, UnknownUnit
 from grisaille.core.volume import Modality, Unit, Volume, VolumeProvenance
 from grisaille.io.files import read_file, write_file
 from grisaille.io.image import path_of, require_file, stem_of
 from grisaille.io.sidecar import Choice, Sidecar, parsed, read_sidecar, write_volume_sidecar
+from grisaille.io.unlikely import finite_values, unlikely_values
 from grisaille.io.unsheared import require_straight
-
-MOST_NOT_FINITE = 0.01
-"""Share of NaN and infinite voxels that is mended; more is refused."""
 
 _PET_UNITS = (*(unit for unit in Unit if unit.is_suv), Unit.BQML)
 _NAMED = {"ct": Modality.CT, "pet": Modality.PET, "pt": Modality.PET, "suv": Modality.PET}
@@ -118,8 +112,10 @@ def read_file_volume(
     require_file(path)
     meaning = meaning_of(path, modality, unit)
     image = read_file(path, frame=frame)
-    voxels, mended = _finite(image.voxels, meaning.unit, path.name)
-    provenance = VolumeProvenance(warnings=(*image.warnings, *mended, *_doubts(voxels, meaning.unit, path.name)))
+    voxels, mended = finite_values(image.voxels, meaning.unit, path.name)
+    provenance = VolumeProvenance(
+        warnings=(*image.warnings, *mended, *unlikely_values(voxels, meaning.unit, path.name))
+    )
     return Volume(voxels, image.grid, meaning.modality, meaning.unit, stem_of(path), image.source, provenance)
 
 
@@ -135,34 +131,3 @@ def write_volume(volume: Volume, path: str | os.PathLike[str]) -> None:
     require_straight(volume.grid, volume.source, target)
     write_file(volume.voxels, volume.grid, volume.source, target)
     write_volume_sidecar(target, volume.modality, volume.unit)
-
-
-def _finite(voxels: npt.NDArray[Any], unit: Unit, name: str) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
-    """The voxels with few NaN and infinities replaced by what means nothing: air, or no activity."""
-    if voxels.dtype.kind != "f":
-        return voxels, ()
-    bad = ~np.isfinite(voxels)
-    count = int(np.count_nonzero(bad))
-    if not count:
-        return voxels, ()
-    share = f"{count} voxels of {name} ({count / bad.size:.2%}) are NaN or infinite"
-    if count > MOST_NOT_FINITE * bad.size:
-        raise UnsuitableVolume(f"{share}, at most {MOST_NOT_FINITE:.0%} can be mended; write it again without them")
-    nothing = -1024 if unit is Unit.HU else 0
-    return np.where(bad, voxels.dtype.type(nothing), voxels), (f"{share}; they were set to {nothing}",)
-
-
-def _doubts(voxels: npt.NDArray[Any], unit: Unit, name: str) -> tuple[str, ...]:
-    """What a person would wonder about numbers that are said to be in ``unit``."""
-    low, high = voxels.min(), voxels.max()
-    if low == high:
-        return (f"every voxel of {name} is {low:g}",)
-    if unit is Unit.HU and low >= 0:
-        return (f"{name} has no value below 0 ({low:g} to {high:g}), so it may not be in HU",)
-    if unit.is_suv and low < -100:
-        return (f"{name} has values down to {low:g}, so it may be a CT and not SUV",)
-    if unit.is_suv and high > 1000:
-        return (f"{name} has values up to {high:g}, so it may be in Bq/ml and not SUV",)
-    if unit is Unit.BQML and high < 100:
-        return (f"{name} has no value above {high:g}, so it may be SUV and not Bq/ml",)
-    return ()
