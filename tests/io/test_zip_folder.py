@@ -99,7 +99,7 @@ def test_it_is_described_under_its_own_name_and_without_those_inside(folder: Pat
 def test_a_member_that_is_damaged_as_dicom_is_told_by_its_number(folder: Path, tmp_path: Path) -> None:
     first = sorted((folder / "SMITH_JOHN" / "ct").iterdir())[0]
     first.write_bytes(first.read_bytes()[:-8])
-    with pytest.raises(UnreadableFile, match=r"the pixels of member_0001\.dcm are truncated") as told:
+    with pytest.raises(UnreadableFile, match=r"member_0001\.dcm is cut off in its pixels") as told:
         read_volume(packed(folder, tmp_path / "study.zip"), modality="CT")
     assert "SMITH" not in str(told.value)
 
