@@ -169,10 +169,10 @@ class TestFaults:
         with pytest.raises(IrregularSeries, match="no ImagePositionPatient"):
             read(write_enhanced(tmp_path / "image.dcm", change=lost))
 
-    @pytest.mark.parametrize("told", [4, 6, 2**31 - 1, 0, -3])
+    @pytest.mark.parametrize("told", [4, 6, 0, -3, 2**31 - 1])
     def test_a_false_number_of_frames_is_no_image(self, tmp_path: Path, told: int) -> None:
         file = write_enhanced(tmp_path / "image.dcm", NumberOfFrames=told)
-        with pytest.raises(UnreadableFile, match="describes 5"):
+        with pytest.raises(UnreadableFile, match=r"describes 5|declares 2147483647 frames"):
             scan(file)
 
     def test_frames_without_functional_groups_have_no_places(self, tmp_path: Path) -> None:

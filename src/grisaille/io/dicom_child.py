@@ -15,19 +15,17 @@ import sys
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 from pydicom.encaps import get_frame
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.pixels.decoders.base import Decoder, get_decoder
+from pydicom.uid import UID, ImplicitVRLittleEndian
 
 from grisaille.io.dicom_bytes import read_whole
 from grisaille.io.dicom_codestream import size_in
-
-if TYPE_CHECKING:
-    from pydicom.pixels.decoders.base import Decoder
 
 ANSWER = struct.Struct("<?2sIIQ")
 """Whether there are pixels; their kind and bytes each; rows; columns; bytes that follow."""
@@ -70,14 +68,9 @@ def decoded(job: Job) -> Iterator[npt.NDArray[Any]]:
     Exception
         Of any kind: of pydicom, a decoder, or for want of memory.
     """
-    # Here, since the decoders' libraries are loaded with it, which the parent has no need of.
-    from pydicom.pixels.decoders.base import get_decoder
-
     for file, frames in groupby(job.frames, lambda frame: frame.file):
         image = read_whole(Path(file), job.inflated_bytes)
         syntax = UID(image.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian))
-        # Inflated, it is as any other.
-        syntax = ExplicitVRLittleEndian if syntax == DeflatedExplicitVRLittleEndian else syntax
         decoder = get_decoder(syntax)
         for frame in frames:
             if syntax.is_compressed:

@@ -23,6 +23,8 @@ from grisaille.io.dicom_header import SliceHeader
 from grisaille.io.dicom_stored import Stored, WrongPixels, read_frame
 from grisaille.io.dicom_tags import DAMAGE, quiet
 
+COMMAND = ("-P", "-m", "grisaille.io.dicom_child")
+"""Not from the working folder (-P): a numpy.py among someone's images would be run."""
 LONGEST_FRAME_S = 60.0
 """After which a decoder is given up on; a large JPEG 2000 slice takes a tenth of a second."""
 POLL_S = 0.1
@@ -134,8 +136,7 @@ class _Child:
         self._ended = ""
         self._answers: queue.Queue[Stored | str | None] = queue.Queue(maxsize=2)
         self._process = subprocess.Popen(
-            # Not from the working folder (-P): a numpy.py among someone's images would be run.
-            [sys.executable, "-P", "-m", "grisaille.io.dicom_child"],
+            [sys.executable, *COMMAND],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # decoders print what stands in the file

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import psutil
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import HTJ2K, UID, HTJ2KLossless, HTJ2KLosslessRPCL, ImplicitVRLittleEndian
 
 from grisaille.core.errors import OutOfMemory, UnreadableFile, UnsuitableVolume
@@ -43,14 +44,9 @@ def _require_measured(name: str, header: SliceHeader) -> None:
 
 
 def _require_size(name: str, header: SliceHeader) -> None:
-    present = header.pixels.file_bytes
-    declared = header.declared_bytes * header.frames
-    if header.declared_bytes > LARGEST_SLICE_BYTES or declared > max(HARMLESS_BYTES, LARGEST_RATIO * present):
-        frames = f"{header.frames} frames of " if header.frames > 1 else ""
-        raise UnreadableFile(
-            f"{name} declares {frames}{header.rows} x {header.columns} pixels ({declared / 1e6:.0f} MB) in a file of "
-            f"{present / 1e6:.3f} MB, which no scanner writes; the file is damaged or made to do harm"
-        )
+    if reason := oversize(header):
+        raise UnreadableFile(f"{name} {reason}")
+    present, declared = header.pixels.file_bytes, header.declared_bytes * header.frames
     syntax = UID(header.transfer_syntax or ImplicitVRLittleEndian)
     if not _is_decodable(syntax):
         # An unknown syntax is not repeated: anything may stand there.
@@ -67,14 +63,23 @@ def _require_size(name: str, header: SliceHeader) -> None:
         )
 
 
+def oversize(header: SliceHeader) -> str:
+    """Why its size is no real image's, as the end of a sentence that begins with the file; else empty."""
+    present, declared = header.pixels.file_bytes, header.declared_bytes * header.frames
+    if header.declared_bytes <= LARGEST_SLICE_BYTES and declared <= max(HARMLESS_BYTES, LARGEST_RATIO * present):
+        return ""
+    frames = f"{header.frames} frames of " if header.frames > 1 else ""
+    return (
+        f"declares {frames}{header.rows} x {header.columns} pixels ({declared / 1e6:.0f} MB) in a file of "
+        f"{present / 1e6:.3f} MB, which no scanner writes; the file is damaged or made to do harm"
+    )
+
+
 def _is_decodable(syntax: UID) -> bool:
     if not syntax.is_transfer_syntax:
         return False
     if not syntax.is_compressed:
         return True
-    # The decoders' libraries are opened only where there is something for them.
-    from pydicom.pixels.decoders.base import get_decoder
-
     try:
         return bool(get_decoder(syntax).is_available)
     except NotImplementedError:

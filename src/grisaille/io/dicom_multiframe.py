@@ -8,7 +8,7 @@ phases and SUV, sees one kind of series and has one kind of sentence for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from pydicom import Dataset
 from grisaille.core.volume import Modality
 from grisaille.io.dicom_bytes import read_multi_frame_head
 from grisaille.io.dicom_enhanced_pet import is_rescale, put_pet
+from grisaille.io.dicom_guard import oversize
 from grisaille.io.dicom_header import NotRead, SliceHeader, read_header, slice_header
 from grisaille.io.dicom_tags import DAMAGE, items, number, parse_moment, quiet, text
 
@@ -42,6 +43,8 @@ def read_images(file: Path) -> tuple[SliceHeader, ...]:
     header = read_header(file)
     if not header.is_multi_frame:
         return (header,)
+    if reason := oversize(header):
+        raise NotRead(reason, is_damaged=True)
     try:
         with quiet():
             image = read_multi_frame_head(file)
@@ -60,15 +63,17 @@ def read_images(file: Path) -> tuple[SliceHeader, ...]:
 
 
 def _frames(file: Path, image: Dataset, each: list[Dataset], whole: SliceHeader) -> Iterator[SliceHeader]:
-    common = _common(image)
+    common, shared = _plain(image), items(image, _SHARED)[:1]
+    for group in shared:
+        _lay_out(common, group)
     for number_, own in enumerate(each):
         flat = Dataset()
         flat.update(common)
         flat.file_meta = image.file_meta
         flat.InstanceNumber = number_ + 1
-        groups = [*items(image, _SHARED)[:1], own]
-        for group in groups:
-            _lay_out(flat, group)
+        groups = [*shared, own]
+        _lay_out(flat, own)
+        _keep_other_values(flat, groups)
         if whole.modality is Modality.PET:
             put_pet(flat, groups)
         # What stood in the single images is nearer to them than what a converter made of it.
@@ -79,17 +84,17 @@ def _frames(file: Path, image: Dataset, each: list[Dataset], whole: SliceHeader)
         yield replace(slice_header(file, flat, whole.pixels), is_multi_frame=False, frame=number_)
 
 
-def _common(image: Dataset) -> Dataset:
+def _plain(image: Dataset) -> Dataset:
     """The plain elements, each read once and not again for every frame."""
-    common = Dataset()
+    plain = Dataset()
     for tag in list(image.keys()):
         try:
             element = image[tag]
         except DAMAGE:
             continue
         if element.keyword not in (_SHARED, _EACH):
-            common[tag] = element
-    return common
+            plain[tag] = element
+    return plain
 
 
 def _lay_out(flat: Dataset, group: Dataset) -> None:
@@ -101,7 +106,6 @@ def _lay_out(flat: Dataset, group: Dataset) -> None:
         _lay_out_times(flat, content)
     for heart in items(group, "CardiacSynchronizationSequence")[:1]:
         _copy(flat, heart, "NominalCardiacTriggerDelayTime", "TriggerTime")
-    _keep_other_values(flat, group)
 
 
 def _lay_out_times(flat: Dataset, content: Dataset) -> None:
@@ -121,8 +125,9 @@ def _copy(flat: Dataset, item: Dataset, keyword: str, plain: str) -> None:
         setattr(flat, plain, item[keyword].value)
 
 
-def _keep_other_values(flat: Dataset, group: Dataset) -> None:
+def _keep_other_values(flat: Dataset, groups: Sequence[Dataset]) -> None:
     """A second way to real values is kept for the reader to tell of, if it is another than the rescale."""
-    for mapping in items(group, "RealWorldValueMappingSequence")[:1]:
-        if not is_rescale(flat, mapping):
-            flat.RealWorldValueMappingSequence = [mapping]
+    for group in groups:
+        for mapping in items(group, "RealWorldValueMappingSequence")[:1]:
+            if not is_rescale(flat, mapping):
+                flat.RealWorldValueMappingSequence = [mapping]

@@ -16,10 +16,12 @@ import warnings
 from collections.abc import Iterator, MutableSequence
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta, timezone
+from functools import cache
 from typing import Any
 
 from pydicom import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.tag import BaseTag, Tag
 
 DAMAGE = (
     OSError, EOFError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError,
@@ -51,10 +53,19 @@ def quiet() -> Iterator[None]:
             _LOGGER.removeFilter(is_elsewhere)
 
 
+@cache
+def _tag(keyword: str) -> BaseTag:
+    """Looked up once, since a long series asks for the same few a hundred thousand times."""
+    return Tag(keyword)
+
+
 def values(header: Dataset, keyword: str) -> list[Any] | None:
     """The values of an element; None if it is absent or empty, ``[nan]`` if it cannot be read."""
+    tag = _tag(keyword)
+    if tag not in header:
+        return None
     try:
-        value = header.get(keyword)
+        value = header[tag].value
     except DAMAGE:
         return [math.nan]
     if value is None or value == "":
