@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from grisaille.core.config import Knob
 from grisaille.core.errors import ConfigError
 from grisaille.core.run import Run
+from grisaille.core.volume import OnIrregular
 
 if TYPE_CHECKING:
     from grisaille.imaging.suv_overrides import SuvOverrides
@@ -49,6 +50,16 @@ def add_study_flags(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--ct-series", metavar="S", help="which CT series of a folder, by UID or number")
     group.add_argument("--pet-series", metavar="S", help="which PET series of a folder, by UID or number")
+    group.add_argument(
+        "--frame", type=int, metavar="N", help="of several images at each place (phases, time frames), which; from 0"
+    )
+    group.add_argument(
+        "--on-irregular",
+        type=OnIrregular,
+        choices=tuple(OnIrregular),
+        default=OnIrregular.REFUSE,
+        help="of missing or unevenly spaced slices: refuse, or resample onto even places (refuse)",
+    )
 
 
 def add_suv_flags(parser: argparse.ArgumentParser) -> None:

@@ -23,8 +23,9 @@ from pydicom.uid import (
 
 from grisaille.core.volume import Modality
 from grisaille.imaging.pet_series import PetSeries
+from grisaille.io.dicom_phase_tags import phase_of
 from grisaille.io.dicom_suv import pet_image
-from grisaille.io.dicom_tags import DAMAGE, count, number, quiet, text, vector, words
+from grisaille.io.dicom_tags import DAMAGE, count, number, quiet, text, values, vector, words
 from grisaille.io.pseudonym import pseudonym
 
 _SINGLE_FRAME = {
@@ -76,6 +77,10 @@ class SliceHeader:
         From stored to real values.
     pet
         For PET.
+    phase
+        What may tell apart several images at one place, in the order of ``dicom_phase_tags.PHASE_TAGS``.
+    has_value_map
+        Whether a RealWorldValueMappingSequence offers another way from stored to real values.
     """
 
     file: Path
@@ -100,6 +105,13 @@ class SliceHeader:
     slope: float | None
     intercept: float | None
     pet: PetSeries | None = field(default=None, repr=False)
+    phase: tuple[float | None, ...] = ()
+    has_value_map: bool = False
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.file.name
 
     @property
     def declared_bytes(self) -> int:
@@ -182,6 +194,8 @@ def _slice_header(file: Path, header: Dataset) -> SliceHeader:
         slope=number(header, "RescaleSlope"),
         intercept=number(header, "RescaleIntercept"),
         pet=pet_image(header) if modality is Modality.PET else None,
+        phase=phase_of(header),
+        has_value_map=values(header, "RealWorldValueMappingSequence") is not None,
     )
 
 

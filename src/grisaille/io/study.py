@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grisaille.core.errors import AmbiguousSeries, GridMismatch, InputError, NoImages, UnreadableFile, UnsuitableVolume
+from grisaille.core.errors import AmbiguousSeries, GridMismatch, InputError, NoImages, UnreadableFile
 from grisaille.core.run import Run
 from grisaille.core.study import Study
-from grisaille.core.volume import Modality, Unit, Volume
+from grisaille.core.volume import Modality, OnIrregular, Unit, Volume
 from grisaille.io.folder import image_files, nothing_in
 from grisaille.io.image import SUFFIXES, path_of, suffix_of
 from grisaille.io.pseudonym import pseudonym
@@ -31,6 +31,8 @@ def read_study(
     pet_unit: Unit | str | None = None,
     ct_series: str | int | None = None,
     pet_series: str | int | None = None,
+    frame: int | None = None,
+    on_irregular: OnIrregular | str = OnIrregular.REFUSE,
     suv: SuvOverrides | None = None,
     run: Run | None = None,
 ) -> Study:
@@ -48,6 +50,12 @@ def read_study(
         file holds that does not say it, and what a DICOM PET is brought to.
     ct_series, pet_series
         SeriesNumber, SeriesInstanceUID or its pseudonym, where DICOM holds several.
+    frame
+        Which image of each place, from 0, of the DICOM series that have several (phases, gates,
+        time frames); of four-dimensional files, which volume of the PET, or of the CT where there is none.
+    on_irregular
+        ``"resample"`` interpolates a DICOM series whose slices are missing or unevenly spaced onto
+        even places, and says so in its provenance and warnings; ``"refuse"`` refuses it.
     suv
         Weight, dose and so on, in place of what a DICOM PET lacks or has wrong.
 
@@ -58,15 +66,17 @@ def read_study(
     """
     if path is not None and (ct is not None or pet is not None):
         raise InputError("a study and ct= or pet= were given together; give the study, or the files one by one")
-    wanted = _PetAs(chosen(Unit, pet_unit, "PET unit"), suv)
+    unit = chosen(Unit, pet_unit, "PET unit")
+    how = _how(on_irregular, suv, run)
     if path is not None:
-        return _from_path(path_of(path), wanted, ct_series, pet_series, run)
-    parts = []
+        sources = _in_path(path_of(path), unit, {Modality.CT: ct_series, Modality.PET: pet_series}, run)
+        return _together(_read_all(sources, frame, how), [path_of(path)])
+    sources = []
     if ct is not None:
-        parts.append(_read(path_of(ct), Modality.CT, series=ct_series, run=run))
+        sources.append(_in_place(path_of(ct), Modality.CT, series=ct_series, run=run))
     if pet is not None:
-        parts.append(_read(path_of(pet), Modality.PET, wanted, series=pet_series, run=run))
-    return _together(parts, [path_of(one) for one in (ct, pet) if one is not None])
+        sources.append(_in_place(path_of(pet), Modality.PET, unit, series=pet_series, run=run))
+    return _together(_read_all(sources, frame, how), [path_of(one) for one in (ct, pet) if one is not None])
 
 
 def read_volume(
@@ -76,6 +86,7 @@ def read_volume(
     unit: Unit | str | None = None,
     series: str | int | None = None,
     frame: int | None = None,
+    on_irregular: OnIrregular | str = OnIrregular.REFUSE,
     suv: SuvOverrides | None = None,
     run: Run | None = None,
 ) -> Volume:
@@ -89,28 +100,37 @@ def read_volume(
     series
         SeriesNumber, SeriesInstanceUID or its pseudonym, where a DICOM folder holds several.
     frame
-        Which volume of a four-dimensional file, from 0.
-    suv
-        As of ``read_study``.
+        Which volume of a four-dimensional file, or which image of each place of a DICOM series that
+        has several (phases, gates, time frames), from 0.
+    on_irregular, suv
+        As ``read_study`` has them.
 
     Raises
     ------
     InputError
         If it cannot be read, or something has to be named.
     """
-    what, wanted = chosen(Modality, modality, "modality"), _PetAs(chosen(Unit, unit, "unit"), suv)
-    return _read(path_of(path), what, wanted, series=series, frame=frame, run=run).volume
+    what, units = chosen(Modality, modality, "modality"), chosen(Unit, unit, "unit")
+    source = _in_place(path_of(path), what, units, series=series, run=run)
+    return _read(source, frame, _how(on_irregular, suv, run)).volume
 
 
 @dataclass(frozen=True)
-class _PetAs:
-    """What the numbers of a PET are, or are to be, and what a user entered for it."""
+class _How:
+    """What a reading needs to know beside what it reads."""
 
-    unit: Unit | None = None
-    suv: SuvOverrides | None = None
+    on_irregular: OnIrregular
+    suv: SuvOverrides | None
+    run: Run | None
 
 
-_AS_IT_IS = _PetAs()
+@dataclass(frozen=True)
+class _Source:
+    """An image file or a DICOM series, not yet read, and what is said of it."""
+
+    place: Path | SeriesInfo
+    modality: Modality | None
+    unit: Unit | None
 
 
 @dataclass(frozen=True)
@@ -121,54 +141,82 @@ class _Part:
     patient: str = ""
 
 
-def _from_path(
-    path: Path, wanted: _PetAs, ct_series: str | int | None, pet_series: str | int | None, run: Run | None
-) -> Study:
-    """The study that a file or a folder holds."""
+def _how(on_irregular: OnIrregular | str, suv: SuvOverrides | None, run: Run | None) -> _How:
+    return _How(chosen(OnIrregular, on_irregular, "answer to irregular slices") or OnIrregular.REFUSE, suv, run)
+
+
+def _in_path(path: Path, unit: Unit | None, series: dict[Modality, str | int | None], run: Run | None) -> list[_Source]:
+    """The parts of the study that a file or a folder holds."""
     if not path.is_dir():
-        return _together([_read(path, None, wanted, run=run)], [path])
+        return [_in_place(path, None, unit, run=run)]
     folder = image_files(path)
     if folder.images:
-        if ct_series is not None or pet_series is not None:
+        if any(named is not None for named in series.values()):
             raise InputError(f"{path.name} holds image files and no DICOM series; name the files with ct= and pet=")
         files = [(folder.only(modality), modality) for modality in folder.images]
-        read = [
-            _read(file, modality, wanted if modality is Modality.PET else _AS_IT_IS, run=run)
+        return [
+            _Source(file, modality, unit if modality is Modality.PET else None)
             for file, modality in files
             if file is not None
         ]
-        return _together(read, [path])
-    named = {Modality.CT: ct_series, Modality.PET: pet_series}
-    return _together(_dicom_parts(path, named, wanted, folder.skipped, run), [path])
+    return _dicom_sources(path, series, unit, folder.skipped, run)
 
 
-def _read(
+def _in_place(
     path: Path,
     modality: Modality | None,
-    wanted: _PetAs = _AS_IT_IS,
+    unit: Unit | None = None,
     *,
     series: str | int | None = None,
-    frame: int | None = None,
     run: Run | None = None,
-) -> _Part:
-    """One volume from one place."""
+) -> _Source:
+    """One volume in one place."""
     if suffix_of(path) and not path.is_dir():
         if series is not None:
             raise InputError(f"{path.name} holds no DICOM series, so series {series} is not there; leave it out")
-        if wanted.suv is not None and wanted.suv.given:
+        return _Source(path, modality, unit)
+    info = _dicom_info(path, modality, series, run)
+    return _Source(info, info.modality, unit)
+
+
+def _read_all(sources: list[_Source], frame: int | None, how: _How) -> list[_Part]:
+    """Every part; a frame is that of the parts which have several, and of the PET, or the first, where none has."""
+    takes = [frame is not None and _has_frames(source) for source in sources]
+    if frame is not None and sources and not any(takes):
+        kinds = [source.modality for source in sources]
+        takes[kinds.index(Modality.PET) if Modality.PET in kinds else 0] = True
+    return [_read(source, frame if takes_it else None, how) for source, takes_it in zip(sources, takes, strict=True)]
+
+
+def _has_frames(source: _Source) -> bool:
+    if isinstance(source.place, Path):
+        return False
+    from grisaille.io.dicom import frames_of
+
+    return len(frames_of(source.place)) > 1
+
+
+def _read(source: _Source, frame: int | None, how: _How) -> _Part:
+    place, unit = source.place, source.unit
+    suv = None if source.modality is Modality.CT else how.suv
+    if isinstance(place, Path):
+        if suv is not None and suv.given:
             raise InputError(
-                f"{path.name} is no DICOM, so {' and '.join(wanted.suv.given)} cannot be used on it; "
+                f"{place.name} is no DICOM, so {' and '.join(suv.given)} cannot be used on it; "
                 "give the DICOM series, or a file that is in SUV already"
             )
-        return _Part(read_file_volume(path, modality=modality, unit=wanted.unit, frame=frame))
-    if frame is not None:
-        raise UnsuitableVolume(f"{path.name} holds single-frame DICOM, so frame {frame} is not there; leave it out")
-    return _dicom_part(path, modality, wanted, series, run)
+        return _Part(read_file_volume(place, modality=source.modality, unit=unit, frame=frame))
+    from grisaille.io.dicom import read_series
+
+    volume = read_series(
+        place, unit=unit, overrides=suv, frame=frame, on_irregular=how.on_irregular, run=how.run
+    )
+    if unit not in (None, volume.unit):
+        raise InputError(f"{place.label} is in {volume.unit.value} by its header, not in {unit}; leave the unit out")
+    return _Part(volume, place.patient)
 
 
-def _dicom_part(
-    path: Path, modality: Modality | None, wanted: _PetAs, series: str | int | None, run: Run | None
-) -> _Part:
+def _dicom_info(path: Path, modality: Modality | None, series: str | int | None, run: Run | None) -> SeriesInfo:
     """The one DICOM series of a folder, or the one that a file belongs to."""
     from grisaille.io.dicom import choose, scan
 
@@ -193,21 +241,21 @@ def _dicom_part(
         what = "" if modality is None else f"{modality.value} "
         skipped = [(one.file, one.reason) for one in found.skipped]
         raise nothing_in(path.name, skipped, f"no {what}images" if series is None else f"no series {series}")
-    return _dicom_series(infos[0], wanted, run)
+    return infos[0]
 
 
-def _dicom_parts(
+def _dicom_sources(
     path: Path,
-    named: dict[Modality, str | int | None],
-    wanted: _PetAs,
+    wanted: dict[Modality, str | int | None],
+    unit: Unit | None,
     skipped: tuple[tuple[Path, str], ...],
     run: Run | None,
-) -> list[_Part]:
+) -> list[_Source]:
     """The CT and the PET series of a folder; another modality only where there is neither."""
     from grisaille.io.dicom import choose, scan
 
     found = scan(path, run=run)
-    infos = [info for kind, name in named.items() if (info := choose(found, kind, name)) is not None]
+    infos = [info for kind, name in wanted.items() if (info := choose(found, kind, name)) is not None]
     if not infos:
         infos = [info for kind in Modality if (info := choose(found, kind)) is not None]
     if not infos:
@@ -215,18 +263,7 @@ def _dicom_parts(
         raise nothing_in(
             path.name, [*skipped, *((one.file, one.reason) for one in found.skipped if one.file not in files)]
         )
-    return [_dicom_series(info, wanted if info.modality is Modality.PET else _AS_IT_IS, run) for info in infos]
-
-
-def _dicom_series(info: SeriesInfo, wanted: _PetAs, run: Run | None) -> _Part:
-    from grisaille.io.dicom import read_series
-
-    volume = read_series(info, unit=wanted.unit, overrides=wanted.suv, run=run)
-    if wanted.unit not in (None, volume.unit):
-        raise InputError(
-            f"{info.label} is in {volume.unit.value} by its header, not in {wanted.unit}; leave the unit out"
-        )
-    return _Part(volume, info.patient)
+    return [_Source(info, info.modality, unit if info.modality is Modality.PET else None) for info in infos]
 
 
 def _together(parts: list[_Part], paths: list[Path]) -> Study:
