@@ -62,7 +62,7 @@ def read_study(
     Raises
     ------
     InputError
-        If there is nothing to read, something has to be named, or what is there cannot be used.
+        If there is nothing to read, something has to be named, or what is there is of no use.
     """
     if path is not None and (ct is not None or pet is not None):
         raise InputError("a study and ct= or pet= were given together; give the study, or the files one by one")
@@ -201,16 +201,12 @@ def _read(source: _Source, frame: int | None, how: _How) -> _Part:
     suv = None if source.modality is Modality.CT else how.suv
     if isinstance(place, Path):
         if suv is not None and suv.given:
-            raise InputError(
-                f"{place.name} is no DICOM, so {' and '.join(suv.given)} cannot be used on it; "
-                "give the DICOM series, or a file that is in SUV already"
-            )
+            given = " and ".join(suv.given)
+            raise InputError(f"{place.name} is no DICOM, so {given} cannot be used on it; give the DICOM series")
         return _Part(read_file_volume(place, modality=source.modality, unit=unit, frame=frame))
     from grisaille.io.dicom import read_series
 
-    volume = read_series(
-        place, unit=unit, overrides=suv, frame=frame, on_irregular=how.on_irregular, run=how.run
-    )
+    volume = read_series(place, unit=unit, overrides=suv, frame=frame, on_irregular=how.on_irregular, run=how.run)
     if unit not in (None, volume.unit):
         raise InputError(f"{place.label} is in {volume.unit.value} by its header, not in {unit}; leave the unit out")
     return _Part(volume, place.patient)
