@@ -28,8 +28,10 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
 def write(name: str, content: Mapping[str, Any]) -> Path:
     """``content`` as ``results/NAME.json``, with the command and the versions it was made with."""
     RESULTS.mkdir(exist_ok=True)
+    script = Path(sys.argv[0]).resolve()
+    inside = script.relative_to(RESULTS.parent) if script.is_relative_to(RESULTS.parent) else script.name
     made_with = {
-        "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        "command": " ".join(["python", f"benchmarks/{inside}", *sys.argv[1:]]),
         "python": platform.python_version(),
         **{package: version(package) for package in PACKAGES},
     }

@@ -116,3 +116,10 @@ def test_what_is_entered_for_activity_is_said_to_be_idle() -> None:
 def test_from_counts_alone_there_is_no_activity() -> None:
     with pytest.raises(UnknownUnit, match="no way to Bq/ml"):
         pet_quantity([frame(units="CNTS")], "PT", Unit.BQML)
+
+
+def test_a_weight_entered_settles_files_that_disagree_on_it() -> None:
+    frames = [frame(), frame(weight=None)]
+    assert "PatientWeight (0010,1030) differs" in pet_quantity(frames, "PT", None).warnings[0]
+    settled = pet_quantity(frames, "PT", None, SuvOverrides(weight_kg=70))
+    np.testing.assert_allclose(settled.factors, suv(3600))

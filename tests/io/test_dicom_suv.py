@@ -53,6 +53,12 @@ def test_an_injection_written_in_another_time_zone_is_brought_to_the_scanners() 
     assert pet_image(header).tracer.started == datetime(2025, 1, 1, 10)
 
 
+def test_the_moment_of_decay_correction_is_found_where_an_object_has_it() -> None:
+    header = image(DecayCorrectionDateTime="20250101105900.000000")
+    assert pet_image(header).corrected_to == datetime(2025, 1, 1, 10, 59)
+    assert pet_image(image()).corrected_to is None
+
+
 @pytest.mark.parametrize("creator", ["Philips PET Private Group", None])
 def test_philips_factors_are_found_with_and_without_their_creator(creator: str | None) -> None:
     header = image()

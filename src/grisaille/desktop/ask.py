@@ -22,6 +22,7 @@ class Kind(Enum):
 
     CT = ("CT, in Hounsfield units", Modality.CT, Unit.HU)
     PET_SUV = ("PET, in SUV by body weight", Modality.PET, Unit.SUVBW)
+    PET_SUL = ("PET, in SUV by lean body mass", Modality.PET, Unit.SUL)
     PET_ACTIVITY = ("PET, activity in Bq/ml", Modality.PET, Unit.BQML)
     MR = ("MR", Modality.MR, Unit.NONE)
     OTHER = ("another image", Modality.OTHER, Unit.NONE)
@@ -99,7 +100,8 @@ def ask_suv(reason: str, missing: Sequence[str]) -> SuvOverrides | None:
     dialog.setStyleSheet(get_current_stylesheet())
     dialog.setWindowTitle("What SUV needs")
     form = QFormLayout(dialog)
-    hint = QLabel(f"{reason}.\n\nWhat you enter is used in place of it and recorded with every result.")
+    found = reason.partition("; ")[0]  # what to do stands in the dialog itself
+    hint = QLabel(f"{found}.\n\nSUV needs what is asked for below. It is recorded with every result.")
     hint.setWordWrap(True)
     form.addRow(hint)
     lines = {name: QLineEdit() for name in missing}

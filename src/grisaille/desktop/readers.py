@@ -120,7 +120,7 @@ def _folder(path: Path, questions: Questions | None) -> list[LayerData]:
     choices: Choices | None = Choices()
     while choices is not None:
         try:
-            read_as_chosen = partial(
+            reading = partial(
                 read_study,
                 path,
                 ct_series=choices.ct_series,
@@ -128,7 +128,7 @@ def _folder(path: Path, questions: Questions | None) -> list[LayerData]:
                 frame=choices.frame,
                 on_irregular=choices.on_irregular,
             )
-            return study_layers(_with_suv(read_as_chosen, questions))
+            return study_layers(_with_suv(reading, questions))
         except (AmbiguousSeries, UnevenSlices) as error:
             if questions is None:
                 raise

@@ -142,11 +142,10 @@ def _reference(
 ) -> tuple[str, Factors]:
     """The moment to which START corrected the decay, in seconds after the injection."""
     first = min(acquired)
-    if series.corrected_to is not None:
-        path = "decay corrected to the moment of DecayCorrectionDateTime (0018,9701)"
-        return path, np.array(_seconds([series.corrected_to] * len(acquired), administered))
     by_frames = _by_frames(series, acquired, administered, rate)
-    if series.series_time is not None and series.series_time <= first + JITTER:
+    if series.corrected_to is not None:
+        path, moment = "decay corrected to START, by DecayCorrectionDateTime (0018,9701)", series.corrected_to
+    elif series.series_time is not None and series.series_time <= first + JITTER:
         path, moment = "decay corrected to START, by series time", series.series_time
     elif series.scanner_time is not None:
         path, moment = "decay corrected to START, by GE's scan time (0009,100D)", series.scanner_time

@@ -58,15 +58,16 @@ def pet_quantity(
     if unit is Unit.BQML:
         return _activity(images, label, overrides)
     wanted = unit if unit is not None and unit.is_suv else Unit.SUVBW
+    overrides = overrides or SuvOverrides()
     whole = None
     try:
-        whole = pet_series(images)
+        whole = pet_series([overrides.onto(image) for image in images])
         scaling = suv_scaling(whole, overrides, wanted)
     except SuvRefused as reason:
         sentence = f"{label}: no {wanted.value}, because {reason}"
         if unit is not None:
             raise SuvRefused(sentence, lacks=reason.lacks) from None
-        missing = () if whole is None else missing_inputs((overrides or SuvOverrides()).onto(whole), wanted)
+        missing = () if whole is None else missing_inputs(whole, wanted)
         return _without_suv(images, sentence, missing)
     record = SuvRecord(
         path=scaling.path,

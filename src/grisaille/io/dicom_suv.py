@@ -72,6 +72,7 @@ def pet_image(header: Dataset) -> PetSeries:
         tracers=len(items),
         series_time=_moment(header, "Series"),
         scanner_time=parse_moment(as_text(private(header, 0x0009, _GE, 0x0D) or ""), offset),
+        corrected_to=parse_moment(text(header, "DecayCorrectionDateTime"), offset),
     )
 
 

@@ -66,7 +66,7 @@ def read_study(
     Raises
     ------
     InputError
-        If there is nothing to read, something has to be named, or what is there cannot be used.
+        If there is nothing to read, something has to be named, or what is there is of no use.
     """
     if path is not None and (ct is not None or pet is not None):
         raise InputError("a study and ct= or pet= were given together; give the study, or the files one by one")
@@ -107,7 +107,7 @@ def read_volume(
         Which volume of a four-dimensional file, or which image of each place of a DICOM series that
         has several (phases, gates, time frames), from 0.
     on_irregular, suv
-        As of ``read_study``.
+        As ``read_study`` has them.
 
     Raises
     ------
@@ -146,8 +146,7 @@ class _Part:
 
 
 def _how(on_irregular: OnIrregular | str, suv: SuvOverrides | None, run: Run | None) -> _How:
-    answer = chosen(OnIrregular, on_irregular, "answer to irregular slices") or OnIrregular.REFUSE
-    return _How(answer, suv, run)
+    return _How(chosen(OnIrregular, on_irregular, "answer to irregular slices") or OnIrregular.REFUSE, suv, run)
 
 
 def _in_path(path: Path, unit: Unit | None, series: dict[Modality, str | int | None], run: Run | None) -> list[_Source]:
@@ -207,17 +206,15 @@ def _has_frames(source: _Source) -> bool:
 
 def _read(source: _Source, frame: int | None, how: _How) -> _Part:
     place, unit = source.place, source.unit
-    of_pet = how.suv if source.modality in (Modality.PET, None) else None
+    suv = None if source.modality is Modality.CT else how.suv
     if isinstance(place, Path):
-        if of_pet is not None and of_pet.given:
-            raise InputError(
-                f"{place.name} is no DICOM, so {' and '.join(of_pet.given)} cannot be used on it; "
-                "give the DICOM series, or a file that is in SUV already"
-            )
+        if suv is not None and suv.given:
+            given = " and ".join(suv.given)
+            raise InputError(f"{place.name} is no DICOM, so {given} cannot be used on it; give the DICOM series")
         return _Part(read_file_volume(place, modality=source.modality, unit=unit, frame=frame))
     from grisaille.io.dicom import read_series
 
-    volume = read_series(place, unit=unit, frame=frame, on_irregular=how.on_irregular, overrides=of_pet, run=how.run)
+    volume = read_series(place, unit=unit, overrides=suv, frame=frame, on_irregular=how.on_irregular, run=how.run)
     if unit not in (None, volume.unit):
         raise InputError(f"{place.label} is in {volume.unit.value} by its header, not in {unit}; leave the unit out")
     return _Part(volume, place.patient)
@@ -253,7 +250,7 @@ def _dicom_info(path: Path, modality: Modality | None, series: str | int | None,
 
 def _dicom_sources(
     path: Path,
-    named: dict[Modality, str | int | None],
+    wanted: dict[Modality, str | int | None],
     unit: Unit | None,
     skipped: tuple[tuple[Path, str], ...],
     run: Run | None,
@@ -262,7 +259,7 @@ def _dicom_sources(
     from grisaille.io.dicom import choose, scan
 
     found = scan(path, run=run)
-    infos = [info for kind, name in named.items() if (info := choose(found, kind, name)) is not None]
+    infos = [info for kind, name in wanted.items() if (info := choose(found, kind, name)) is not None]
     if not infos:
         infos = [info for kind in Modality if (info := choose(found, kind)) is not None]
     if not infos:
