@@ -259,3 +259,36 @@ def with_padding() -> np.ndarray:
 
 def per_slice(factors: np.ndarray) -> np.ndarray:
     return ramp() * factors[:, None, None]
+
+
+# -- a ball under a tilted gantry ------------------------------------------------------
+
+RADIUS_MM, STEP_MM, PIXEL_MM = 18.0, 2.0, 1.0
+CENTRE_MM = np.array([3.1, -2.4, 40.7])  # x, y, z, on no voxel's centre
+
+
+def write_sphere(folder: Path, degrees: float, orientation: str = "axial") -> None:
+    """CT of a ball of 1000 HU in air, its slices tilted about x as a gantry is; the couch moves along z."""
+    angle = np.radians(degrees)
+    row, column = np.array([1.0, 0, 0]), np.array([0, np.cos(angle), np.sin(angle)])
+    if orientation == "sagittal":
+        row, column = np.roll(row, 1), np.roll(column, 1)
+    move = np.array([0, 0, STEP_MM]) if orientation == "axial" else np.array([STEP_MM, 0, 0])
+    centre = CENTRE_MM if orientation == "axial" else np.roll(CENTRE_MM, 1)
+    count = size = 50
+    first = centre - move * (count // 2) - (row + column) * PIXEL_MM * size / 2
+
+    def change(image: Dataset, k: int) -> None:
+        corner = first + move * k
+        rows, columns = np.mgrid[:size, :size]
+        places = corner + rows[..., None] * column * PIXEL_MM + columns[..., None] * row * PIXEL_MM
+        inside = np.linalg.norm(places - centre, axis=-1) <= RADIUS_MM
+        put_pixels(image, np.where(inside, 2024, 24).astype(np.int16))
+        put(
+            image,
+            ImagePositionPatient=[f"{part:.8f}" for part in corner],
+            ImageOrientationPatient=[f"{part:.10f}" for part in (*row, *column)],
+            PixelSpacing=[PIXEL_MM, PIXEL_MM],
+        )
+
+    write_series(folder, count=count, change=change)

@@ -77,10 +77,10 @@ def read_series(
         warnings=(
             *series.notes,
             *geometry.warnings,
-            *_value_map(series),
             *decoded.warnings,
             *mended,
             *quantity.warnings,
+            *_value_map(series),
         ),
         frame_of_reference=series.frame_of_reference,
     )
