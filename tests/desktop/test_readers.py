@@ -18,6 +18,7 @@ from grisaille.desktop.ask import Kind, likely_kind
 from grisaille.desktop.readers import NOTHING, Questions, get_reader, read
 from grisaille.imaging.suv import SuvOverrides
 from image_builder import save_nifti
+from series_files import CENTRE_MM, write_sphere
 
 
 def voxels() -> np.ndarray:
@@ -249,6 +250,18 @@ def test_one_question_follows_the_other(tmp_path: Path) -> None:
     ct, pet = read(str(tmp_path), questions)
     assert ct[1]["name"].endswith("frame 1 (temporal position 1)")
     assert len(pet[0]) == 5
+
+
+def test_a_tilted_series_is_drawn_straight_and_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(readers, "show_warning", told.append)
+    write_sphere(tmp_path / "case", 15)
+    ((data, arguments, _),) = read(str(tmp_path / "case"))
+    assert arguments["name"].endswith(layers.RESAMPLED)
+    assert not arguments["metadata"][layers.THING].grid.is_orthogonal
+    middle = np.argwhere(data > 0).mean(axis=0) * arguments["scale"] + arguments["translate"]
+    np.testing.assert_allclose(layers.lps_from_world(middle), CENTRE_MM[::-1], atol=0.1)
+    assert "tilted by 15.0 degrees" in told[0]
 
 
 @pytest.mark.screen

@@ -11,11 +11,11 @@ import pytest
 from pydicom import Dataset
 
 from dicom_builder import DOSE_BQ, HALF_LIFE_S, PATIENT, WEIGHT_KG, put, stored, write_series
-from dicom_cases import COUNT, phases
 from grisaille.core.errors import IrregularSeries, SeveralFrames, UnsuitableVolume
 from grisaille.core.volume import Unit
 from grisaille.io.dicom import frames_of, read_series, scan
 from grisaille.io.study import read_study, read_volume
+from series_files import COUNT, phases
 
 Change = Callable[[Dataset, int], None]
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dicom_cases import CASES, Case, outcome
+from dicom_cases import CASES
+from series_checks import Case, outcome
 
 BY_THE_FRAME_READER = (
     "Enhanced PET in one file, slope of each frame",

@@ -9,9 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from pydicom import Dataset
 
-from dicom_builder import put, put_pixels, write_series
 from grisaille.core.errors import OutputError
 from grisaille.core.grid import Grid
 from grisaille.core.labels import Labels
@@ -20,37 +18,9 @@ from grisaille.imaging.resample import resample
 from grisaille.io.labels import read_labels, store_labels, write_labels
 from grisaille.io.study import read_volume
 from grisaille.io.volumes import write_volume
+from series_files import CENTRE_MM, PIXEL_MM, RADIUS_MM, STEP_MM, write_sphere
 
-RADIUS_MM, STEP_MM, PIXEL_MM = 18.0, 2.0, 1.0
-CENTRE_MM = np.array([3.1, -2.4, 40.7])  # x, y, z, on no voxel's centre
 SPHERE_ML = 4 / 3 * np.pi * RADIUS_MM**3 / 1000
-
-
-def write_sphere(folder: Path, degrees: float, orientation: str = "axial") -> None:
-    """CT of a ball of 1000 HU in air, its slices tilted about x as a gantry is; the couch moves along z."""
-    angle = np.radians(degrees)
-    row, column = np.array([1.0, 0, 0]), np.array([0, np.cos(angle), np.sin(angle)])
-    if orientation == "sagittal":
-        row, column = np.roll(row, 1), np.roll(column, 1)
-    move = np.array([0, 0, STEP_MM]) if orientation == "axial" else np.array([STEP_MM, 0, 0])
-    centre = CENTRE_MM if orientation == "axial" else np.roll(CENTRE_MM, 1)
-    count = size = 50
-    first = centre - move * (count // 2) - (row + column) * PIXEL_MM * size / 2
-
-    def change(image: Dataset, k: int) -> None:
-        corner = first + move * k
-        rows, columns = np.mgrid[:size, :size]
-        places = corner + rows[..., None] * column * PIXEL_MM + columns[..., None] * row * PIXEL_MM
-        inside = np.linalg.norm(places - centre, axis=-1) <= RADIUS_MM
-        put_pixels(image, np.where(inside, 2024, 24).astype(np.int16))
-        put(
-            image,
-            ImagePositionPatient=[f"{part:.8f}" for part in corner],
-            ImageOrientationPatient=[f"{part:.10f}" for part in (*row, *column)],
-            PixelSpacing=[PIXEL_MM, PIXEL_MM],
-        )
-
-    write_series(folder, count=count, change=change)
 
 
 def ml_above_zero(volume: Volume) -> float:

@@ -72,7 +72,7 @@ def read_series(
     provenance = VolumeProvenance(
         geometry=geometry.verdict,
         suv=quantity.suv,
-        warnings=(*series.notes, *geometry.warnings, *_value_map(series), *decoded.warnings, *quantity.warnings),
+        warnings=(*series.notes, *geometry.warnings, *decoded.warnings, *quantity.warnings, *_value_map(series)),
         frame_of_reference=series.frame_of_reference,
     )
     return Volume(voxels, grid, series.modality, quantity.unit, series.label, source, provenance)
