@@ -100,6 +100,17 @@ def test_what_was_entered_in_vain_is_told_and_not_recorded() -> None:
     assert warning.startswith("weight_kg and injected as entered had no use")
 
 
+def test_what_was_entered_in_place_of_another_value_is_told() -> None:
+    series = SuvOverrides(**WHOLE).onto(BARE)  # type: ignore[arg-type]
+    same = SuvOverrides(weight_kg=80, injected=time(10))
+    assert suv_scaling(series, same).warnings == ()
+    scaling = suv_scaling(series, SuvOverrides(weight_kg=70, injected=time(10, 1), height_m=1.7))
+    assert dict(scaling.overrides) == {"weight_kg": 70.0, "injected": "10:01:00"}
+    idle, other = scaling.warnings
+    assert idle.startswith("height_m as entered had no use")
+    assert other == "weight_kg and injected as entered took the place of another value in the file"
+
+
 class TestMissing:
     """What has to be asked for: exactly that."""
 
@@ -131,7 +142,7 @@ class TestMissing:
         assert missing_inputs(series) == ("injected",)
         with pytest.raises(SuvRefused, match="entered with its date"):
             suv_scaling(series, SuvOverrides(injected=time(9)))
-        assert suv_scaling(series, SuvOverrides(injected=ELEVEN - timedelta(days=3))).warnings == ()
+        assert suv_scaling(series, SuvOverrides(injected=ELEVEN - timedelta(days=3, hours=1))).warnings == ()
 
     @pytest.mark.parametrize(
         "changes",

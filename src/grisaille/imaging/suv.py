@@ -78,6 +78,7 @@ def suv_scaling(series: PetSeries, overrides: SuvOverrides | None = None, unit: 
         If SUV cannot be had without guessing; the message names the tags.
     """
     overrides = overrides or SuvOverrides()
+    replaced = overrides.replacing(series)
     series = overrides.onto(series)
     trail = Trail({"units": series.units})
     if _is_written(series, unit):
@@ -96,6 +97,8 @@ def suv_scaling(series: PetSeries, overrides: SuvOverrides | None = None, unit: 
     idle = [name for name in overrides.given if name not in used]
     if idle:
         trail.warnings.append(f"{' and '.join(idle)} as entered had no use: SUV was had without ({path})")
+    if other := [name for name in replaced if name in used]:
+        trail.warnings.append(f"{' and '.join(other)} as entered took the place of another value in the file")
     warnings = tuple(dict.fromkeys(trail.warnings))
     return SuvScaling(factors, path, read_only(trail.inputs), read_only(used), warnings)
 

@@ -99,6 +99,19 @@ class SuvOverrides:
         """Those given, by name, as plain values; of the injection the time of day, since dates are the patient's."""
         return {name: _plain(getattr(self, name)) for name in self.given}
 
+    def replacing(self, series: PetSeries) -> tuple[str, ...]:
+        """Those given in place of a value that the series has, and that is another one."""
+        tracer = series.tracer
+        written = {
+            "weight_kg": series.weight,
+            "dose_bq": tracer.dose,
+            "injected": _like(self.injected, tracer.started or tracer.start_time),
+            "height_m": series.height,
+            "sex": series.sex,
+            "half_life_s": tracer.half_life_s,
+        }
+        return tuple(name for name in self.given if written[name] and written[name] != getattr(self, name))
+
     def onto(self, series: PetSeries) -> PetSeries:
         """The series with these values in place of its own."""
         tracer = series.tracer
@@ -188,6 +201,13 @@ def entered(written: Mapping[str, str]) -> SuvOverrides:
         except ValueError:
             raise ConfigError(f"the {entry.words} is {words!r}, expected {entry.expected} ({entry.flag})") from None
     return SuvOverrides(**values)
+
+
+def _like(entered: datetime | time | None, written: datetime | time | None) -> datetime | time | None:
+    """What was written, or what was entered where only a date makes them differ."""
+    bare = [one.time() if isinstance(one, datetime) else one for one in (entered, written)]
+    is_dated = isinstance(entered, datetime) and isinstance(written, datetime)
+    return entered if bare[0] == bare[1] and not is_dated else written
 
 
 def _plain(value: Any) -> float | str:

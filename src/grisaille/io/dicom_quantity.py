@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -61,13 +61,14 @@ def pet_quantity(
     overrides = overrides or SuvOverrides()
     whole = None
     try:
-        whole = pet_series([overrides.onto(image) for image in images])
+        pet_series([overrides.onto(image) for image in images])  # what is entered settles what contradicts itself
+        whole = replace(images[0], slices=tuple(piece for image in images for piece in image.slices))
         scaling = suv_scaling(whole, overrides, wanted)
     except SuvRefused as reason:
         sentence = f"{label}: no {wanted.value}, because {reason}"
         if unit is not None:
             raise SuvRefused(sentence, lacks=reason.lacks) from None
-        missing = () if whole is None else missing_inputs(whole, wanted)
+        missing = () if whole is None else missing_inputs(overrides.onto(whole), wanted)
         return _without_suv(images, sentence, missing)
     record = SuvRecord(
         path=scaling.path,
