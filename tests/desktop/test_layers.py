@@ -112,6 +112,16 @@ def test_a_layer_moved_in_the_viewer_is_refused(viewer: ViewerModel, change: dic
         layers.volume_from(layer)
 
 
+def test_a_layer_whose_data_were_transposed_in_the_viewer_is_refused(viewer: ViewerModel) -> None:
+    for layer, back in (
+        (layers.add_volume(viewer, ct_on(CT_GRID)), layers.volume_from),
+        (layers.add_labels(viewer, labels_on(CT_GRID)), layers.labels_from),
+    ):
+        layer.data = np.array(layer.data.transpose(2, 1, 0))
+        with pytest.raises(GridMismatch, match="given data of another shape"):
+            back(layer)
+
+
 @pytest.mark.parametrize("grid", [CT_GRID, OBLIQUE])
 def test_labels_nobody_touched_come_back_bit_for_bit(viewer: ViewerModel, grid: Grid) -> None:
     labels = labels_on(grid)

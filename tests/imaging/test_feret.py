@@ -70,3 +70,13 @@ def test_a_large_ball_on_an_oblique_grid_is_measured_in_a_moment() -> None:
     diameter = feret_mm(mask, grid)
     assert time.process_time() - started < 1.0  # 0.1 s on an idle core
     assert 140.0 <= diameter <= 140.0 + 1.5
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.0, 2.0, 2.0), (4.0, 4.0, 4.0), (10.0, 4.0, 4.0)])
+def test_a_ball_is_off_by_a_voxel_at_the_most_wherever_it_lies(spacing) -> None:
+    """``benchmarks/measures.py`` has more bodies, and the mean."""
+    grid = Grid.from_spacing([int(40 / step) for step in spacing], spacing)
+    draw = np.random.default_rng(0)
+    for _ in range(4):
+        centre = (np.asarray(grid.shape) // 2 + draw.uniform(-0.5, 0.5, 3)) * spacing
+        assert abs(feret_mm(ball(grid, centre, 15.0), grid) - 30.0) <= max(spacing)

@@ -17,7 +17,7 @@ def axes_mm(mask: npt.NDArray[np.bool_], grid: Grid) -> tuple[float, float]:
 
     The outline of a slice is the convex hull of the midpoints of its voxels' edges, as marching
     squares draw it: a rectangle along the axes reads its true sides and one voxel its own width.
-    Discs read about half a voxel long (0.4 to 0.8); the hull of voxel corners reads about a whole
+    Discs read 0.4 to 0.9 voxels long; the hull of voxel corners reads about a whole
     voxel long, voxel centres up to half a voxel short. Of equal long axes the one with the
     largest short axis is taken.
 

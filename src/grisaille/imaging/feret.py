@@ -26,7 +26,8 @@ def feret_mm(mask: npt.NDArray[np.bool_], grid: Grid) -> float:
 
     That is the maximum 3D diameter of the Image Biomarker Standardisation Initiative: marching cubes
     halfway put the surface's corners on just these points. One voxel reads its longest edge, a row of
-    voxels along an axis its length; spheres read about half a voxel long.
+    voxels along an axis its length; spheres read 0.5 to 0.9 voxels long, boxes across the grid up to a
+    voxel's diagonal short (``benchmarks/measures.py``).
 
     Parameters
     ----------
