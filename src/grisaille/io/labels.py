@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from contextlib import nullcontext
 from pathlib import Path
 
 from grisaille.core.errors import GridMismatch, InputError, UnreadableFile
@@ -13,7 +14,7 @@ from grisaille.core.volume import Volume
 from grisaille.io.files import read_file, write_file
 from grisaille.io.image import path_of, suffix_of
 from grisaille.io.label_names import names_inside
-from grisaille.io.sidecar import read_sidecar, sidecar_path, write_names
+from grisaille.io.sidecar import names_beside, read_sidecar, sidecar_path
 
 SAME_PLACE = 0.05
 """How far, in parts of the smallest voxel edge, labels may lie from the volume they are said to be on."""
@@ -87,9 +88,9 @@ def write_labels(labels: Labels, path: str | os.PathLike[str]) -> None:
         If it cannot be written whole; nothing is left then.
     """
     file = path_of(path)
-    write_file(labels.voxels, labels.grid, labels.source, file)
-    if labels.names or sidecar_path(file).is_file():
-        write_names(file, labels.names)
+    named = labels.names or sidecar_path(file).is_file()
+    with names_beside(file, labels.names) if named else nullcontext():
+        write_file(labels.voxels, labels.grid, labels.source, file)
 
 
 def _same_grid(name: str, grid: Grid, like: Volume | Grid) -> Grid:

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -66,12 +68,29 @@ def read_sidecar(path: Path) -> Sidecar:
 
 def write_volume_sidecar(path: Path, modality: Modality, unit: Unit) -> None:
     """Say what the numbers of the image ``path`` mean."""
-    _write(path, {"modality": modality.value, "unit": unit.value})
+    with meaning_beside(path, modality, unit):
+        pass
+
+
+def meaning_beside(path: Path, modality: Modality, unit: Unit) -> AbstractContextManager[None]:
+    """As ``write_volume_sidecar``, for the image that is written inside: both take their names, or neither does."""
+    return _written(path, {"modality": modality.value, "unit": unit.value})
 
 
 def write_names(path: Path, names: Mapping[int, str]) -> None:
     """Keep the names of labels, which no image format can hold, beside the image ``path``."""
-    _write(path, {"names": {str(number): names[number] for number in sorted(names)}})
+    with names_beside(path, names):
+        pass
+
+
+@contextmanager
+def names_beside(path: Path, names: Mapping[int, str]) -> Iterator[None]:
+    """As ``write_names``, for the image that is written inside: both take their names, or neither does.
+
+    What can fail, the writing, is done before the block; the sidecar takes its name after it.
+    """
+    with _written(path, {"names": {str(number): names[number] for number in sorted(names)}}):
+        yield
 
 
 def parsed(kind: type[Choice], value: str) -> Choice | None:
@@ -94,6 +113,11 @@ def _choice(kind: type[Choice], content: Mapping[str, Any], key: str, beside: Pa
     return choice
 
 
-def _write(path: Path, content: Mapping[str, Any]) -> None:
+@contextmanager
+def _written(path: Path, content: Mapping[str, Any]) -> Iterator[None]:
     with replacing(sidecar_path(path)) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(content, indent=1) + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # a disk may tell only now that it is full
+        yield
