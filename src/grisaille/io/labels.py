@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from contextlib import nullcontext
 from pathlib import Path
 
 from grisaille.core.errors import GridMismatch, InputError, UnreadableFile
@@ -88,9 +87,9 @@ def write_labels(labels: Labels, path: str | os.PathLike[str]) -> None:
         If it cannot be written whole; nothing is left then.
     """
     file = path_of(path)
-    named = labels.names or sidecar_path(file).is_file()
-    with names_beside(file, labels.names) if named else nullcontext():
-        write_file(labels.voxels, labels.grid, labels.source, file)
+    is_named = labels.names or sidecar_path(file).is_file()
+    beside = names_beside(file, labels.names) if is_named else None
+    write_file(labels.voxels, labels.grid, labels.source, file, beside)
 
 
 def _same_grid(name: str, grid: Grid, like: Volume | Grid) -> Grid:

@@ -7,9 +7,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -68,29 +66,22 @@ def read_sidecar(path: Path) -> Sidecar:
 
 def write_volume_sidecar(path: Path, modality: Modality, unit: Unit) -> None:
     """Say what the numbers of the image ``path`` mean."""
-    with meaning_beside(path, modality, unit):
-        pass
+    _write(meaning_beside(path, modality, unit))
 
 
-def meaning_beside(path: Path, modality: Modality, unit: Unit) -> AbstractContextManager[None]:
-    """As ``write_volume_sidecar``, for the image that is written inside: both take their names, or neither does."""
-    return _written(path, {"modality": modality.value, "unit": unit.value})
+def meaning_beside(path: Path, modality: Modality, unit: Unit) -> dict[Path, bytes]:
+    """The sidecar of ``write_volume_sidecar``, to be written together with the image (``replacing``)."""
+    return _beside(path, {"modality": modality.value, "unit": unit.value})
 
 
 def write_names(path: Path, names: Mapping[int, str]) -> None:
     """Keep the names of labels, which no image format can hold, beside the image ``path``."""
-    with names_beside(path, names):
-        pass
+    _write(names_beside(path, names))
 
 
-@contextmanager
-def names_beside(path: Path, names: Mapping[int, str]) -> Iterator[None]:
-    """As ``write_names``, for the image that is written inside: both take their names, or neither does.
-
-    What can fail, the writing, is done before the block; the sidecar takes its name after it.
-    """
-    with _written(path, {"names": {str(number): names[number] for number in sorted(names)}}):
-        yield
+def names_beside(path: Path, names: Mapping[int, str]) -> dict[Path, bytes]:
+    """The sidecar of ``write_names``, to be written together with the image (``replacing``)."""
+    return _beside(path, {"names": {str(number): names[number] for number in sorted(names)}})
 
 
 def parsed(kind: type[Choice], value: str) -> Choice | None:
@@ -113,11 +104,11 @@ def _choice(kind: type[Choice], content: Mapping[str, Any], key: str, beside: Pa
     return choice
 
 
-@contextmanager
-def _written(path: Path, content: Mapping[str, Any]) -> Iterator[None]:
-    with replacing(sidecar_path(path)) as temporary:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(content, indent=1) + "\n")
-            file.flush()
-            os.fsync(file.fileno())  # a disk may tell only now that it is full
-        yield
+def _beside(path: Path, content: Mapping[str, Any]) -> dict[Path, bytes]:
+    return {sidecar_path(path): (json.dumps(content, indent=1) + "\n").encode()}
+
+
+def _write(beside: Mapping[Path, bytes]) -> None:
+    for path, content in beside.items():
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)

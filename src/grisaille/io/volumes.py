@@ -131,8 +131,8 @@ def write_volume(volume: Volume, path: str | os.PathLike[str]) -> None:
         If it cannot be written whole.
     """
     target = path_of(path)
-    with meaning_beside(target, volume.modality, volume.unit):
-        write_file(volume.voxels, volume.grid, volume.source, target)
+    beside = meaning_beside(target, volume.modality, volume.unit)
+    write_file(volume.voxels, volume.grid, volume.source, target, beside)
 
 
 def _finite(voxels: npt.NDArray[Any], unit: Unit, name: str) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
