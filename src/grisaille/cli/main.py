@@ -100,6 +100,12 @@ def _evaluate(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None
     add_evaluate(parser, arguments)
 
 
+def _export(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
+    from grisaille.cli.export import add_export
+
+    add_export(parser)
+
+
 def _weights(parser: argparse.ArgumentParser, _: Sequence[str]) -> None:
     from grisaille.cli.weights import add_weights
 
@@ -118,6 +124,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser, Sequence[str]
     "detect": ("mark and measure in studies what is unlike healthy tissue", _detect),
     "train": ("fit a method on your own healthy studies", _train),
     "evaluate": ("measure on a data set how well a method finds lesions, and report", _evaluate),
+    "export": ("write a result or labels as DICOM SEG, SR, NIfTI and other formats", _export),
     "weights": ("list, get, add and check the files that networks and models are in", _weights),
     "doctor": ("say what this computer has for grisaille: packages, GPU, OpenGL, weights", _doctor),
 }

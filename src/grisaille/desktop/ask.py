@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grisaille.core.volume import Modality, Unit
+from grisaille.io.export.whose import Identity
 from grisaille.io.volumes import is_mask_name, modality_by_name
 
 if TYPE_CHECKING:
@@ -59,7 +60,24 @@ def ask_series(found: Mapping[Modality, Sequence[SeriesInfo]]) -> dict[Modality,
     return {kind: found[kind][chosen].uid for kind, chosen in zip(found, answer, strict=True)}
 
 
-def _ask(title: str, hint: str, asked: Mapping[str, Sequence[str]], first: int = 0) -> list[int] | None:
+def ask_identity() -> Identity | None:
+    """Ask whether a DICOM file is to say whose it is; None if the question was dismissed.
+
+    Where no window is shown nobody can be asked: the file is then identified as its source is.
+    """
+    from qtpy.QtWidgets import QApplication
+
+    kinds = tuple(Identity)
+    if QApplication.activeWindow() is None:
+        return Identity.IDENTIFIED
+    hint = "\n\n".join(f"{one.sentence[:1].upper()}{one.sentence[1:]}." for one in kinds)
+    answer = _ask("Whose is this file?", hint, {"Write it": [one.value for one in kinds]}, verb="Save")
+    return None if answer is None else kinds[answer[0]]
+
+
+def _ask(
+    title: str, hint: str, asked: Mapping[str, Sequence[str]], first: int = 0, verb: str = "Open"
+) -> list[int] | None:
     """A dialog with one drop-down a row; the positions chosen."""
     from napari.qt import get_current_stylesheet
     from qtpy.QtWidgets import QApplication, QComboBox, QDialog, QDialogButtonBox, QFormLayout, QLabel
@@ -68,7 +86,9 @@ def _ask(title: str, hint: str, asked: Mapping[str, Sequence[str]], first: int =
     dialog.setStyleSheet(get_current_stylesheet())
     dialog.setWindowTitle(title)
     form = QFormLayout(dialog)
-    form.addRow(QLabel(hint))
+    words = QLabel(hint)
+    words.setWordWrap(True)
+    form.addRow(words)
     choices = []
     for caption, words in asked.items():
         choice = QComboBox()
@@ -77,6 +97,7 @@ def _ask(title: str, hint: str, asked: Mapping[str, Sequence[str]], first: int =
         form.addRow(caption, choice)
         choices.append(choice)
     buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Open | QDialogButtonBox.StandardButton.Cancel)
+    buttons.button(QDialogButtonBox.StandardButton.Open).setText(verb)
     buttons.accepted.connect(dialog.accept)
     buttons.rejected.connect(dialog.reject)
     form.addRow(buttons)

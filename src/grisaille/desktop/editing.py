@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from grisaille.core.errors import GrisailleError
 from grisaille.core.finding import Finding
 from grisaille.core.labels import Labels
 from grisaille.core.measure import Measure
+from grisaille.core.result import Provenance, Result
 from grisaille.core.run import Run
 from grisaille.core.study import Study
 from grisaille.desktop import layers
@@ -125,6 +127,34 @@ class LabelWatch(QObject):
         self._anomaly = anomaly
         self.remeasure()
 
+    @property
+    def study(self) -> Study | None:
+        """What the labels are measured on."""
+        return self._study
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether a method's scores are behind the labels."""
+        return self._anomaly is not None
+
+    def as_result(self) -> Callable[[], Result | Labels]:
+        """What gives the labels as they are painted now, measured, with the scores they were made of if there are any.
+
+        The layer is read at once; what is returned measures, and may be called on another thread.
+        """
+        self._is_read()
+        labels, made, study, anomaly = self.labels, self._made, self._study, self._anomaly
+        provenance = self.layer.metadata.get(layers.PROVENANCE)
+
+        def measured() -> Result | Labels:
+            from grisaille.flows.remeasure import remeasure
+
+            if anomaly is None or study is None or not isinstance(provenance, Provenance):
+                return labels
+            return Result(anomaly, labels, remeasure(labels, made, study, anomaly), provenance)
+
+        return measured
+
     def strokes(self) -> tuple[Labels, Labels]:
         """The labels as they are painted now, and as they were when strokes began to count."""
         self._is_read()
@@ -210,6 +240,12 @@ class LabelWatch(QObject):
     def _on_drawn(self, event: Any = None) -> None:
         if self.is_users:
             self._timer.start(_QUIET_MS if self.is_automatic else _QUIET_LARGE_MS)
+
+
+def watch_behind(layer: Any) -> LabelWatch | None:
+    """The watch that a layer, or the copy of one that napari hands to a writer, was made with."""
+    watch = layer.metadata.get(_WATCH)
+    return watch if isinstance(watch, LabelWatch) else None
 
 
 def watch_of(layer: Any) -> LabelWatch | None:

@@ -28,6 +28,7 @@ from grisaille.core.study import Study
 from grisaille.desktop.autosave import Leftover
 from grisaille.desktop.compare import CompareBar, Sight
 from grisaille.desktop.docked import Docked
+from grisaille.desktop.export_dialog import ExportDialog
 from grisaille.desktop.findings_table import FindingsTable
 from grisaille.desktop.ink import ink
 from grisaille.desktop.label_book import LabelBook
@@ -74,9 +75,11 @@ class Review(Docked):
         self.copy.setToolTip("Copy the selected rows, or all, as a table (Ctrl+C)")
         self.save = QPushButton("Save CSV…")
         self.save.setToolTip("Write the findings to a file")
+        self.export = QPushButton("Export…")
+        self.export.setToolTip("Write the findings as DICOM SEG and SR, NIfTI and other formats")
         heading = QHBoxLayout()
         heading.addWidget(self.title, 1)
-        for button in (self.measure, self.copy, self.save):
+        for button in (self.measure, self.copy, self.save, self.export):
             heading.addWidget(button)
         left, right = QWidget(), QWidget()
         scores = QVBoxLayout(left)
@@ -119,6 +122,7 @@ class Review(Docked):
         self._book.said.connect(self._say)
         self.copy.clicked.connect(self.table.copy)
         self.save.clicked.connect(self._on_save)
+        self.export.clicked.connect(self._on_export)
         self.measure.clicked.connect(self._on_measure)
         self.repainting.wanted.connect(self.repaint)
         self.repainting.changed.connect(self._on_repainted)
@@ -198,7 +202,7 @@ class Review(Docked):
             self._result = replace(self._result, findings=findings)
         colours = {} if watch is None else {one.label: _colour(watch.layer, one.label) for one in findings}
         self.table.set_findings(findings, colours, () if watch is None else watch.measures)
-        for button in (self.copy, self.save):
+        for button in (self.copy, self.save, self.export):
             button.setEnabled(bool(findings))
         count = f"{len(findings) or 'no'} finding{'' if len(findings) == 1 else 's'}"
         self._say(f"{watch.layer.name}: {count}" if watch is not None else "No label layer is shown.")
@@ -268,6 +272,10 @@ class Review(Docked):
         path, _ = QFileDialog.getSaveFileName(self, "Save findings", "findings.csv", "Table (*.csv)")
         if path:
             self.save_csv(Path(path))
+
+    def _on_export(self) -> None:
+        if self._book.current is not None:
+            ExportDialog(self._book.current, self.table.current, self).open()
 
     def save_csv(self, path: Path) -> None:
         """Write the findings shown to ``path``."""

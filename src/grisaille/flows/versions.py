@@ -14,6 +14,7 @@ DISTRIBUTIONS = {
     "cc3d": "connected-components-3d",
     "nibabel": "nibabel",
     "pydicom": "pydicom",
+    "highdicom": "highdicom",
     "gdcm": "python-gdcm",
     "SimpleITK": "SimpleITK",
     "torch": "torch",

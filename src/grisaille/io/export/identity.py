@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import uuid
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from pydicom import Dataset
@@ -19,30 +18,7 @@ from pydicom.valuerep import VR, validate_value
 
 from grisaille.core.errors import InputError
 from grisaille.io.dicom_tags import DAMAGE, quiet, text
-
-
-class Identity(StrEnum):
-    """Whose data an export says it holds: ``IDENTIFIED`` as the source, ``DEIDENTIFIED`` under a pseudonym."""
-
-    IDENTIFIED = "identified"
-    DEIDENTIFIED = "de-identified"
-
-    @property
-    def sentence(self) -> str:
-        """What will be in a DICOM export, for showing before it is written."""
-        return _SENTENCES[self]
-
-
-_SENTENCES = {
-    Identity.IDENTIFIED: (
-        "identified: patient name, id, birth date, sex, accession number and study date as in the source; it belongs "
-        "where the source belongs"
-    ),
-    Identity.DEIDENTIFIED: (
-        "de-identified: a pseudonym in place of name and id, no birth date, sex, accession number or dates, and other "
-        "UIDs; an archive that holds the source will not find the images that it refers to"
-    ),
-}
+from grisaille.io.export.whose import Identity
 
 _PLACE = (
     "SOPClassUID", "Modality", "ImageType", "Rows", "Columns", "NumberOfFrames", "InstanceNumber", "PixelSpacing",
@@ -151,12 +127,15 @@ def finish(made: Dataset, identity: Identity) -> None:
 
 def _identify(header: Dataset, source: Dataset, name: str) -> None:
     for keyword in _UIDS[:3]:
-        if not text(header, keyword):
+        uid = text(header, keyword)
+        if not uid and keyword == "SOPInstanceUID":  # some anonymisers empty it, and forget where it stands again
+            uid = text(header.file_meta, "MediaStorageSOPInstanceUID") if hasattr(header, "file_meta") else ""
+        if not uid:
             raise InputError(
                 f"{name} has no {keyword}, by which an export refers to it; write NIfTI or NRRD instead, or export the "
                 "series again from where it came"
             )
-        setattr(source, keyword, text(header, keyword))
+        setattr(source, keyword, uid)
     # An image without a frame of reference lies in one of its own series' making.
     frame = text(header, "FrameOfReferenceUID") or StandIns(source.StudyInstanceUID).uid(source.SeriesInstanceUID)
     source.FrameOfReferenceUID = frame

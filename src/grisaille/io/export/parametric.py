@@ -152,7 +152,7 @@ def _positions(hd: Any, sources: Sources, box: Box) -> list[Any]:
 
 
 def _require_same(path: Path, frames: npt.NDArray[np.float32], places: list[Any], name: str) -> None:
-    """Raise ``OutputError`` unless every frame reads back, bit for bit, at its place; the file has an order of its own."""
+    """Raise ``OutputError`` unless every frame reads back, bit for bit, at its place; the order may be another."""
     from pydicom import dcmread
 
     try:

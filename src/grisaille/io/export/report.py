@@ -75,7 +75,7 @@ def write_sr(
             manufacturer_model_name=MODEL,
             software_versions=version,
             device_serial_number=SERIAL,
-            series_description=f"{maker.method if maker else 'Labels'} measures (research)",
+            series_description=f"{maker.method if maker else 'Label'} measures (research)",
             is_complete=True,
             is_final=False,
             is_verified=False,
@@ -107,7 +107,7 @@ def read_seg(path: Path, segments: Segments, sources: Sources) -> Any:
         raise UnreadableFile(f"{path.name} is no DICOM SEG; give the one that the findings were exported to") from None
     if not is_of_study or not {sources.tracking_uid(one.tracking_uid) for one in segments.listed} <= held:
         raise UnreadableFile(
-            f"{path.name} does not hold these findings of this study; export the SEG again, identified or de-identified "
+            f"{path.name} does not hold these findings of this study; export the SEG again, as identified "
             "as the report, or both at once (--format seg,sr)"
         )
     return read
@@ -116,7 +116,9 @@ def read_seg(path: Path, segments: Segments, sources: Sources) -> Any:
 def _groups(segments: Segments, sources: Sources, maker: Maker | None, seg: Any) -> list[Any]:
     import highdicom as hd
 
-    numbers = {} if seg is None else {one.TrackingUID: int(one.SegmentNumber) for one in seg.SegmentSequence}
+    # A LABELMAP also lists its background, which nobody tracks.
+    held = [] if seg is None else [one for one in seg.SegmentSequence if "TrackingUID" in one]
+    numbers = {str(one.TrackingUID): int(one.SegmentNumber) for one in held}
     groups = []
     for segment in segments.listed:
         uid = sources.tracking_uid(segment.tracking_uid)
@@ -134,7 +136,9 @@ def _groups(segments: Segments, sources: Sources, maker: Maker | None, seg: Any)
                 seg.SOPClassUID,
                 seg.SOPInstanceUID,
                 numbers[uid],
-                source_images=[hd.sr.SourceImageForSegmentation.from_source_image(one) for one in _under(segment, sources)],
+                source_images=[
+                    hd.sr.SourceImageForSegmentation.from_source_image(one) for one in _under(segment, sources)
+                ],
             )
             group = hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations
             groups.append(group(referenced_segment=reference, **shared))
@@ -176,7 +180,10 @@ def _algorithm(segment: Segment, maker: Maker | None) -> Any:
     edited = ["edited by a person"] if segment.author is Author.BOTH else []
     settings = [f"{name}: {value}" for name, value in maker.settings.items()]
     return hd.sr.AlgorithmIdentification(
-        name=f"grisaille {maker.method}", version=maker.version, parameters=[*settings, *edited] or None, family=code(AI)
+        name=f"grisaille {maker.method}",
+        version=maker.version,
+        parameters=[*settings, *edited] or None,
+        family=code(AI),
     )
 
 

@@ -136,9 +136,7 @@ def _together(findings: Sequence[Finding]) -> list[tuple[int, tuple[Finding, ...
     return [(label, tuple(by_label[label])) for label in sorted(by_label)]
 
 
-def _segment(
-    number: int, members: tuple[Finding, ...], labels: Labels, maker: Maker | None, choice: Choice
-) -> Segment:
+def _segment(number: int, members: tuple[Finding, ...], labels: Labels, maker: Maker | None, choice: Choice) -> Segment:
     first = members[0]  # the largest piece: it carries the label's own number
     name = labels.names.get(first.label, "")
     plain = f"{'Label' if choice.together else 'Finding'} {first.label if choice.together else first.id}"

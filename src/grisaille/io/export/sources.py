@@ -16,7 +16,8 @@ from grisaille.core.run import Run
 from grisaille.core.volume import SourceFormat, Volume
 from grisaille.io.axes import to_source
 from grisaille.io.dicom_tags import DAMAGE, count, quiet, vector
-from grisaille.io.export.identity import Identity, StandIns, prepared
+from grisaille.io.export.identity import StandIns, prepared
+from grisaille.io.export.whose import Identity
 
 _SLACK_MM = 0.06
 """Beside 2 % of the spacing: how far slices of a series that counts as regular may lie from even places."""
@@ -105,11 +106,15 @@ def _header(file: Path) -> Dataset:
     except FileNotFoundError:
         raise InputError(f"{file.name} is no longer where it was read from; open the series again") from None
     except DAMAGE as error:
-        raise UnreadableFile(f"{file.name} cannot be read again ({type(error).__name__}); open the series again") from None
+        raise UnreadableFile(
+            f"{file.name} cannot be read again ({type(error).__name__}); open the series again"
+        ) from None
 
 
 def _slice_places(headers: Sequence[Dataset], files: Sequence[Path]) -> Places:
-    return np.stack([_corners(header, header, header, header, file) for header, file in zip(headers, files, strict=True)])
+    return np.stack(
+        [_corners(header, header, header, header, file) for header, file in zip(headers, files, strict=True)]
+    )
 
 
 def _frame_places(header: Dataset, file: Path) -> Places:

@@ -1,0 +1,1 @@
+"""What ``flows.export`` is made of."""
