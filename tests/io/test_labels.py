@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from dicom_builder import write_series
 from grisaille.core import safe_write
-from grisaille.core.errors import GridMismatch, InputError, OutputError, UnreadableFile
+from grisaille.core.errors import GridMismatch, InputError, NoImages, OutputError, UnreadableFile
 from grisaille.core.grid import Grid
 from grisaille.core.labels import Labels
 from grisaille.io.labels import read_labels, write_labels
@@ -88,11 +89,17 @@ def test_a_damaged_sidecar_of_labels_is_told(tmp_path: Path) -> None:
         read_labels(path)
 
 
-@pytest.mark.parametrize("name", ["seg.dcm", "folder"])
-def test_dicom_labels_are_refused_with_what_can_be_done(tmp_path: Path, name: str) -> None:
+def test_what_is_no_label_file_is_refused_with_what_would_be(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    with pytest.raises(UnreadableFile, match=f"{name}: labels are read from NIfTI.*convert DICOM SEG or RTSTRUCT"):
-        read_labels(tmp_path / name)
+    with pytest.raises(NoImages, match="folder holds 0 DICOM SEG or RTSTRUCT files, expected one"):
+        read_labels(tmp_path / "folder")
+    with pytest.raises(UnreadableFile, match=r"seg\.dcm is not there"):
+        read_labels(tmp_path / "seg.dcm")
+    (image,) = write_series(tmp_path / "ct", count=1)
+    with pytest.raises(UnreadableFile, match=r"CT1_000\.dcm holds no labels.*expected a sound DICOM SEG or RTSTRUCT"):
+        read_labels(image)
+    with pytest.raises(InputError, match=r"gtv\.nii is an image, expected a DICOM SEG or RTSTRUCT to choose"):
+        read_labels(save_nifti(tmp_path / "gtv.nii", numbers()), rois=[1])
 
 
 def test_names_of_older_labels_do_not_stay(tmp_path: Path) -> None:

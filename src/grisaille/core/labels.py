@@ -28,6 +28,8 @@ class Labels:
         By label number; a number without a name is allowed.
     source
         The file order that writers put back: that of the volume the labels were made on.
+    warnings
+        Sentences on the way in that a user should see.
 
     Raises
     ------
@@ -41,6 +43,7 @@ class Labels:
     grid: Grid
     names: Mapping[int, str] = field(default_factory=dict)
     source: Source = field(default_factory=Source)
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         given = np.asarray(self.voxels)

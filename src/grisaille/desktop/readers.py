@@ -10,12 +10,13 @@ from typing import Any
 import napari
 from napari.utils.notifications import show_info, show_warning
 
-from grisaille.core.errors import AmbiguousSeries, UnknownUnit
+from grisaille.core.errors import AmbiguousSeries, NoImages, UnknownUnit
+from grisaille.core.labels import Labels
 from grisaille.core.study import Study
 from grisaille.core.volume import Modality, Volume
 from grisaille.desktop.appearance import look_of
 from grisaille.desktop.ask import Kind, ask_kind, ask_series
-from grisaille.desktop.layers import has_ct, image_arguments, in_drawing_order, labels_arguments, volumes_in
+from grisaille.desktop.layers import THING, has_ct, image_arguments, in_drawing_order, labels_arguments, volumes_in
 from grisaille.desktop.view import attach
 from grisaille.io.image import stem_of, suffix_of
 from grisaille.io.labels import read_labels
@@ -77,9 +78,9 @@ def study_layers(study: Study) -> list[LayerData]:
 
 def _layers(path: Path, questions: Questions | None, viewer: Any) -> list[LayerData]:
     if path.is_dir():
-        return _folder(path, questions)
+        return _folder_and_labels(path, questions, viewer)
     if not suffix_of(path):
-        return [] if _is_open(path, viewer) else [_image_layer(read_volume(path))]
+        return _dicom_file(path, viewer)
     if read_sidecar(path).names is not None:
         return [_labels_layer(path)]
     try:
@@ -110,6 +111,46 @@ def _folder(path: Path, questions: Questions | None) -> list[LayerData]:
     return study_layers(read_study(path, ct_series=answer.get(Modality.CT), pet_series=answer.get(Modality.PET)))
 
 
+def _folder_and_labels(path: Path, questions: Questions | None, viewer: Any) -> list[LayerData]:
+    """The images of a folder and the SEG and RTSTRUCT that lie on them; where it holds only these, on what is open."""
+    from grisaille.io.dicom_labels import label_files
+
+    try:
+        images = _folder(path, questions)
+    except NoImages:
+        files = [found.file for found in label_files(path)]
+        if not files:
+            raise
+        return [layer for file in files for layer in _dicom_labels(file, viewer)]
+    return images + _labels_in(path, images)
+
+
+def _dicom_file(path: Path, viewer: Any) -> list[LayerData]:
+    from grisaille.io.dicom_labels import label_file
+
+    if label_file(path) is not None:
+        return _dicom_labels(path, viewer)
+    return [] if _is_open(path, viewer) else [_image_layer(read_volume(path))]
+
+
+def _labels_in(folder: Path, images: list[LayerData]) -> list[LayerData]:
+    """Layers of the SEG and RTSTRUCT of a folder whose images were opened."""
+    from grisaille.desktop.dicom_labels import labels_of_folder
+
+    volumes = [arguments["metadata"][THING] for _, arguments, _ in images]
+    found, refused = labels_of_folder(folder, volumes) if volumes else ([], [])
+    for sentence in refused:
+        show_warning(sentence)
+    return [_labels_layer(file, labels) for file, labels in found]
+
+
+def _dicom_labels(path: Path, viewer: Any) -> list[LayerData]:
+    from grisaille.desktop.dicom_labels import labels_of_file
+
+    labels, volume = labels_of_file(path, volumes_in(viewer) if viewer is not None else ())
+    return [*([] if volume is None else [_image_layer(volume)]), _labels_layer(path, labels)]
+
+
 def _is_open(path: Path, viewer: Any) -> bool:
     """Whether the series of a DICOM file is shown: to open its 300 slices is not to open it 300 times."""
     from grisaille.io.dicom_header import NotRead, read_header
@@ -134,8 +175,11 @@ def _image_layer(volume: Volume, *, over_ct: bool = False) -> LayerData:
     return (*image_arguments(volume, look_of(volume, over_ct=over_ct)), "image")
 
 
-def _labels_layer(path: Path) -> LayerData:
-    data, arguments = labels_arguments(read_labels(path), stem_of(path))
+def _labels_layer(path: Path, labels: Labels | None = None) -> LayerData:
+    labels = labels or read_labels(path)
+    for warning in labels.warnings:
+        show_warning(warning)
+    data, arguments = labels_arguments(labels, stem_of(path))
     return data, arguments, "labels"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,12 @@ def read_file(path: Path, *, frame: int | None = None) -> FileImage:
     return read_itk(path, frame=frame)
 
 
-def write_file(array: npt.NDArray[Any], grid: Grid, source: Source, path: Path) -> None:
+def write_file(
+    array: npt.NDArray[Any], grid: Grid, source: Source, path: Path, beside: Mapping[Path, bytes] | None = None
+) -> None:
     """Write (z, y, x) voxels in the order of their source; the kind of file by the name.
+
+    ``beside`` are small files that take their names together with it, as in ``replacing``.
 
     Raises
     ------
@@ -49,8 +54,8 @@ def write_file(array: npt.NDArray[Any], grid: Grid, source: Source, path: Path) 
     if SUFFIXES[suffix] is SourceFormat.NIFTI:
         from grisaille.io.nifti import write_nifti
 
-        write_nifti(array, grid, source, path)
+        write_nifti(array, grid, source, path, beside)
     else:
         from grisaille.io.itk import write_itk
 
-        write_itk(array, grid, source, path)
+        write_itk(array, grid, source, path, beside)

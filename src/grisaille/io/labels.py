@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
+from pathlib import Path
 
 from grisaille.core.errors import GridMismatch, InputError, UnreadableFile
 from grisaille.core.grid import Grid
@@ -11,34 +13,44 @@ from grisaille.core.volume import Volume
 from grisaille.io.files import read_file, write_file
 from grisaille.io.image import path_of, suffix_of
 from grisaille.io.label_names import names_inside
-from grisaille.io.sidecar import read_sidecar, sidecar_path, write_names
+from grisaille.io.sidecar import names_beside, read_sidecar, sidecar_path
 
 SAME_PLACE = 0.05
 """How far, in parts of the smallest voxel edge, labels may lie from the volume they are said to be on."""
 
 
-def read_labels(path: str | os.PathLike[str], *, like: Volume | Grid | None = None) -> Labels:
-    """Read labels from NIfTI, NRRD or MetaImage.
+def read_labels(
+    path: str | os.PathLike[str], *, like: Volume | Grid | None = None, rois: Collection[str | int] | None = None
+) -> Labels:
+    """Read labels from NIfTI, NRRD, MetaImage, DICOM SEG or RTSTRUCT.
 
-    Their names are those of the JSON beside the file or, without one, those inside it (``names_inside``).
+    The names of an image's labels are those of the JSON beside the file or, without one, those inside
+    it (``names_inside``); SEG and RTSTRUCT name theirs. Where regions of these overlap, the smaller one
+    stands and a warning says so; ``rois`` has each of them whole.
 
     Parameters
     ----------
+    path
+        A file, or a folder with one SEG or RTSTRUCT in it.
     like
-        The volume, or grid, that they were made on; they then lie on exactly its grid.
+        The volume, or grid, that they were made on; they then lie on exactly its grid. An RTSTRUCT needs
+        it; a SEG without it lies on the grid of its stored frames.
+    rois
+        Names or numbers of the segments of a SEG or the regions of an RTSTRUCT to read; all for None.
 
     Raises
     ------
     GridMismatch
         If they lie elsewhere than ``like``.
     InputError
-        If the file cannot be read or holds other than whole numbers from 0 to 65535.
+        If the file cannot be read, holds other than whole numbers from 0 to 65535, or has no such region.
     """
     file = path_of(path)
     if file.is_dir() or not suffix_of(file):
-        raise UnreadableFile(
-            f"{file.name}: labels are read from NIfTI, NRRD and MetaImage files; "
-            "convert DICOM SEG or RTSTRUCT to one of these first"
+        return _from_dicom(file, like, rois)
+    if rois is not None:
+        raise InputError(
+            f"{file.name} is an image, expected a DICOM SEG or RTSTRUCT to choose regions of; leave out rois"
         )
     image = read_file(file)
     grid = image.grid if like is None else _same_grid(file.name, image.grid, like)
@@ -48,6 +60,19 @@ def read_labels(path: str | os.PathLike[str], *, like: Volume | Grid | None = No
         raise
     except InputError as error:
         raise InputError(f"{file.name}: {error}") from error
+
+
+def _from_dicom(file: Path, like: Volume | Grid | None, rois: Collection[str | int] | None) -> Labels:
+    from grisaille.io.dicom_labels import LabelKind, only_label_file
+
+    found = only_label_file(file)
+    if found.kind is LabelKind.RTSTRUCT:
+        from grisaille.io.rtstruct_read import read_rtstruct
+
+        return read_rtstruct(found, like, rois)
+    from grisaille.io.dicom_seg_read import read_seg
+
+    return read_seg(found, like, rois)
 
 
 def write_labels(labels: Labels, path: str | os.PathLike[str]) -> None:
@@ -62,9 +87,9 @@ def write_labels(labels: Labels, path: str | os.PathLike[str]) -> None:
         If it cannot be written whole; nothing is left then.
     """
     file = path_of(path)
-    write_file(labels.voxels, labels.grid, labels.source, file)
-    if labels.names or sidecar_path(file).is_file():
-        write_names(file, labels.names)
+    is_named = labels.names or sidecar_path(file).is_file()
+    beside = names_beside(file, labels.names) if is_named else None
+    write_file(labels.voxels, labels.grid, labels.source, file, beside)
 
 
 def _same_grid(name: str, grid: Grid, like: Volume | Grid) -> Grid:

@@ -15,7 +15,7 @@ from grisaille.core.errors import InputError, UnknownUnit, UnsuitableVolume
 from grisaille.core.volume import Modality, Unit, Volume, VolumeProvenance
 from grisaille.io.files import read_file, write_file
 from grisaille.io.image import path_of, require_file, stem_of
-from grisaille.io.sidecar import Choice, Sidecar, parsed, read_sidecar, write_volume_sidecar
+from grisaille.io.sidecar import Choice, Sidecar, meaning_beside, parsed, read_sidecar
 
 MOST_NOT_FINITE = 0.01
 """Share of NaN and infinite voxels that is mended; more is refused."""
@@ -131,8 +131,8 @@ def write_volume(volume: Volume, path: str | os.PathLike[str]) -> None:
         If it cannot be written whole.
     """
     target = path_of(path)
-    write_file(volume.voxels, volume.grid, volume.source, target)
-    write_volume_sidecar(target, volume.modality, volume.unit)
+    beside = meaning_beside(target, volume.modality, volume.unit)
+    write_file(volume.voxels, volume.grid, volume.source, target, beside)
 
 
 def _finite(voxels: npt.NDArray[Any], unit: Unit, name: str) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
