@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,21 @@ def test_what_cannot_be_a_file_is_refused_by_name(tmp_path: Path) -> None:
         pass
     with pytest.raises(OutputError, match="its folder missing does not exist"), replacing(tmp_path / "missing" / "a"):
         pass
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_small_files_beside_it_take_their_names_with_it_or_not_at_all(tmp_path: Path, fails: bool) -> None:
+    target, beside = tmp_path / "a.nii.gz", tmp_path / "a.json"
+    target.write_text("old")
+    beside.write_text("old names")
+    with suppress(KeyboardInterrupt), replacing(target, beside={beside: b"new names"}) as temporary:
+        temporary.write_text("new")
+        assert (target.read_text(), beside.read_text()) == ("old", "old names")
+        if fails:
+            raise KeyboardInterrupt
+    expected = ("old", "old names") if fails else ("new", "new names")
+    assert (target.read_text(), beside.read_text()) == expected
+    assert names(tmp_path) == ["a.json", "a.nii.gz"]
 
 
 def test_a_missing_folder_is_made_where_that_was_asked(tmp_path: Path) -> None:

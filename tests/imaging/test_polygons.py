@@ -74,4 +74,10 @@ def test_straight_runs_have_no_points_in_between() -> None:
     (contour,) = traced(np.ones((40, 60), bool))
     assert len(contour) == 8  # each corner is cut off
     (pixel,) = traced(drawn("...", ".#.", "..."))
-    assert sorted(map(tuple, pixel.tolist())) == [(0.5, 1), (1, 0.5), (1, 1.5), (1.5, 1)]
+    assert np.allclose(sorted(map(tuple, pixel.tolist())), [(0.501, 1), (1, 0.501), (1, 1.499), (1.499, 1)])
+
+
+def test_vertices_rounded_to_pixels_are_pixels_of_the_mask() -> None:
+    for mask in random_masks():
+        for contour in traced(mask):
+            assert mask[tuple(np.round(contour).astype(int).T)].all()

@@ -9,7 +9,7 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -30,7 +30,9 @@ def require_place(folder: str | os.PathLike[str]) -> None:
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str], *, makes_folder: bool = False) -> Iterator[Path]:
+def replacing(
+    path: str | os.PathLike[str], *, makes_folder: bool = False, beside: Mapping[Path, bytes] | None = None
+) -> Iterator[Path]:
     """A temporary path beside ``path``, with its suffixes, that takes its name on success.
 
     What was written is flushed to the disk before it is renamed. On any failure it is
@@ -40,6 +42,9 @@ def replacing(path: str | os.PathLike[str], *, makes_folder: bool = False) -> It
     ----------
     makes_folder
         Whether a missing folder is made, for what took too long to make to be lost for that.
+    beside
+        Small files that belong to it, by their names: they are written first, and take their names right
+        after it.
 
     Raises
     ------
@@ -47,20 +52,27 @@ def replacing(path: str | os.PathLike[str], *, makes_folder: bool = False) -> It
         If the disk is full, the folder is missing or anything else of the system fails.
     """
     target = Path(path)
-    temporary = target.with_name(f".{secrets.token_hex(8)}{_suffixes(target)}")
+    temporary = _temporary(target)
+    others = {_temporary(other): other for other in beside or ()}
     try:
         with _explained(target):
             if makes_folder:
                 require_place(target.parent)
                 target.parent.mkdir(parents=True, exist_ok=True)
             _require_replaceable(target)
+            for written, other in others.items():
+                _require_replaceable(other)
+                written.write_bytes((beside or {})[other])
+                _flush(written)
             yield temporary
             _flush(temporary)
-            os.replace(temporary, target)
+            for written, name in {temporary: target, **others}.items():
+                os.replace(written, name)
             _flush(target.parent)
     finally:
-        with suppress(OSError):
-            temporary.unlink()
+        for written in (temporary, *others):
+            with suppress(OSError):
+                written.unlink()
 
 
 @contextmanager
@@ -124,6 +136,10 @@ def _require_replaceable(target: Path) -> None:
         raise OutputError(f"cannot write {target.name}: its folder {target.parent.name} does not exist; make it first")
     if target.exists() and not os.access(target, os.W_OK):
         raise OutputError(f"{target.name} is read-only; give another name, or allow writing to it")
+
+
+def _temporary(target: Path) -> Path:
+    return target.with_name(f".{secrets.token_hex(8)}{_suffixes(target)}")
 
 
 def _suffixes(target: Path) -> str:

@@ -13,6 +13,9 @@ Mask = npt.NDArray[np.bool_]
 _DIGITS = 6
 """Places after the point to which vertices are taken: a centre this near to a line lies on it."""
 
+_HALF_WAY = 0.501
+"""Between an empty pixel (0) and a marked one (1)."""
+
 
 def filled(contours: Iterable[Points], shape: tuple[int, int]) -> Mask:
     """The pixels whose centres the contours enclose an odd number of times, or whose centres lie on a line.
@@ -53,7 +56,8 @@ def filled(contours: Iterable[Points], shape: tuple[int, int]) -> Mask:
 def traced(mask: Mask) -> list[Points]:
     """Contours that ``filled`` turns into ``mask`` again, one for each part of it.
 
-    They run half-way between the centres inside and outside. A hole is joined to the rim of its part
+    They run half-way between the centres inside and outside, by a thousandth nearer to the inside: readers that
+    round vertices to pixels (rt-utils) then find those inside. A hole is joined to the rim of its part
     by a line run there and back along a row of marked pixels (a keyhole), so that a reader
     that fills contours one by one keeps it too.
 
@@ -72,7 +76,7 @@ def traced(mask: Mask) -> list[Points]:
 
     # A frame of empty pixels closes contours at the border. Low values are connected at corners, so
     # that pixels which only touch at one get contours of their own.
-    loops = [loop[:-1] - 1.0 for loop in find_contours(np.pad(mask, 1).astype(np.float32), 0.5)]
+    loops = [loop[:-1] - 1.0 for loop in find_contours(np.pad(mask, 1).astype(np.float64), _HALF_WAY)]
     rims, holes = _rims_and_holes(loops, mask)
     for hole in sorted(holes, key=lambda loop: float(loop[:, 1].min())):
         _join(rims, hole, mask)
@@ -128,11 +132,11 @@ def _join(rims: list[Points], hole: Points, mask: Mask) -> None:
     """Run from the hole along its row to the left, through marked pixels, to the loop that ends them."""
     row, column = _leftmost(hole)
     empty = np.flatnonzero(~mask[row, :column])
-    rim_at = (float(row), float(empty[-1] if len(empty) else -1) + 0.5)
+    ends_after = int(empty[-1]) if len(empty) else -1
     start = int(np.argmin(hole[:, 1]))
     around = np.concatenate([hole[start:], hole[: start + 1]])
     for index, rim in enumerate(rims):
-        found = np.flatnonzero((rim == rim_at).all(axis=1))
+        found = np.flatnonzero((rim[:, 0] == row) & (np.floor(rim[:, 1]) == ends_after))
         if len(found):
             rims[index] = np.concatenate([rim[: found[0] + 1], around, rim[found[0] :]])
             return

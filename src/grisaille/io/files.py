@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,12 @@ def ending_by_content(path: Path) -> str:
     return ".hdr" if magic & {b"ni1", b"ni2"} else ""
 
 
-def write_file(array: npt.NDArray[Any], grid: Grid, source: Source, path: Path) -> None:
+def write_file(
+    array: npt.NDArray[Any], grid: Grid, source: Source, path: Path, beside: Mapping[Path, bytes] | None = None
+) -> None:
     """Write (z, y, x) voxels in the order of their source; the kind of file by the name.
+
+    ``beside`` are small files that take their names together with it, as in ``replacing``.
 
     Raises
     ------
@@ -95,8 +100,8 @@ def write_file(array: npt.NDArray[Any], grid: Grid, source: Source, path: Path) 
     if SUFFIXES[suffix] is SourceFormat.NIFTI:
         from grisaille.io.nifti import write_nifti
 
-        write_nifti(array, grid, source, path)
+        write_nifti(array, grid, source, path, beside)
     else:
         from grisaille.io.itk import write_itk
 
-        write_itk(array, grid, source, path)
+        write_itk(array, grid, source, path, beside)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,9 @@ def read_itk(path: Path, *, frame: int | None = None) -> FileImage:
     return FileImage(voxels, grid, source)
 
 
-def write_itk(array: npt.NDArray[Any], grid: Grid, source: Source, path: Path) -> None:
+def write_itk(
+    array: npt.NDArray[Any], grid: Grid, source: Source, path: Path, beside: Mapping[Path, bytes] | None = None
+) -> None:
     """Write (z, y, x) voxels to ``.nrrd`` or ``.mha`` in the order of their source.
 
     Read back and compared before it takes its name: SimpleITK returns normally on a full disk.
@@ -123,7 +126,7 @@ def write_itk(array: npt.NDArray[Any], grid: Grid, source: Source, path: Path) -
     image.SetSpacing(spacing.tolist())
     image.SetDirection((affine[:3, :3] / spacing).ravel().tolist())
     image.SetOrigin(affine[:3, 3].tolist())
-    with replacing(path) as temporary:
+    with replacing(path, beside=beside) as temporary:
         try:
             sitk.WriteImage(image, str(temporary), useCompression=True)
         except RuntimeError as error:

@@ -13,7 +13,7 @@ from grisaille.core.volume import Volume
 from grisaille.io.files import read_file, write_file
 from grisaille.io.image import path_of, suffix_of
 from grisaille.io.label_names import names_inside
-from grisaille.io.sidecar import read_sidecar, sidecar_path, write_names
+from grisaille.io.sidecar import names_beside, read_sidecar, sidecar_path
 from grisaille.io.unsheared import require_straight
 
 SAME_PLACE = 0.05
@@ -94,9 +94,9 @@ def write_labels(labels: Labels, path: str | os.PathLike[str]) -> None:
 def store_labels(labels: Labels, path: str | os.PathLike[str]) -> None:
     """As ``write_labels``, for grisaille's own eyes: on any grid, exactly as they are."""
     file = path_of(path)
-    write_file(labels.voxels, labels.grid, labels.source, file)
-    if labels.names or sidecar_path(file).is_file():
-        write_names(file, labels.names)
+    is_named = labels.names or sidecar_path(file).is_file()
+    beside = names_beside(file, labels.names) if is_named else None
+    write_file(labels.voxels, labels.grid, labels.source, file, beside)
 
 
 def _same_grid(name: str, grid: Grid, like: Volume | Grid) -> Grid:

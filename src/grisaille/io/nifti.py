@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
+from collections.abc import Mapping
 from dataclasses import replace
 from io import BufferedIOBase
 from pathlib import Path
@@ -97,7 +98,9 @@ def _require_nifti(image: Any, path: Path) -> None:
         )
 
 
-def write_nifti(array: npt.NDArray[Any], grid: Grid, source: Source, path: Path) -> None:
+def write_nifti(
+    array: npt.NDArray[Any], grid: Grid, source: Source, path: Path, beside: Mapping[Path, bytes] | None = None
+) -> None:
     """Write (z, y, x) voxels in the order of their source; read back and compared before it takes its name.
 
     On the grid of a source that did not say its orientation the file does not say it either, so that every
@@ -116,7 +119,7 @@ def write_nifti(array: npt.NDArray[Any], grid: Grid, source: Source, path: Path)
     # quaternion, and near half a turn float32 is not enough for one.
     elif not _agree(image.header.get_sform(), image.header.get_qform(), tolerance=AFFINE_TOLERANCE / 10):
         image.set_qform(None, code=0)
-    with replacing(path) as temporary:
+    with replacing(path, beside=beside) as temporary:
         nib.save(image, temporary)
         require_written(read_nifti, temporary, ours, grid, path.name)
 

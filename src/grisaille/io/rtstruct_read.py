@@ -163,7 +163,7 @@ def _rois(found: LabelFile, wanted: Collection[str | int] | None) -> tuple[list[
 def _contours(item: Dataset | None, name: str, roi: str) -> tuple[list[Points], int]:
     closed, skipped = [], 0
     for contour in (item.get("ContourSequence") or ()) if item is not None else ():
-        points = np.array([float(value) for value in values(contour, "ContourData") or ()])
+        points = _numbers(contour)
         if len(points) % 3 or not np.isfinite(points).all():
             raise UnreadableFile(
                 f"{name}: a contour of ROI {roi} has {len(points)} coordinates or one that is no number, expected "
@@ -174,6 +174,16 @@ def _contours(item: Dataset | None, name: str, roi: str) -> tuple[list[Points], 
             continue
         closed.append(points.reshape(-1, 3)[:, ::-1])
     return closed, skipped
+
+
+def _numbers(contour: Dataset) -> Points:
+    """ContourData at once: pydicom makes an object of every number."""
+    item = contour.get_item("ContourData")
+    stored = getattr(item, "value", None)
+    if isinstance(stored, bytes):
+        written = stored.strip(b" \0")
+        return np.array(written.split(b"\\")).astype(np.float64) if written else np.empty(0)
+    return np.array([float(value) for value in values(contour, "ContourData") or ()])
 
 
 # -- onto the grid --------------------------------------------------------------------

@@ -67,12 +67,22 @@ def read_sidecar(path: Path) -> Sidecar:
 
 def write_volume_sidecar(path: Path, modality: Modality, unit: Unit) -> None:
     """Say what the numbers of the image ``path`` mean."""
-    _write(path, {"modality": modality.value, "unit": unit.value})
+    _write(meaning_beside(path, modality, unit))
+
+
+def meaning_beside(path: Path, modality: Modality, unit: Unit) -> dict[Path, bytes]:
+    """The sidecar of ``write_volume_sidecar``, to be written together with the image (``replacing``)."""
+    return _beside(path, {"modality": modality.value, "unit": unit.value})
 
 
 def write_names(path: Path, names: Mapping[int, str]) -> None:
     """Keep the names of labels, which no image format can hold, beside the image ``path``."""
-    _write(path, {"names": {str(number): names[number] for number in sorted(names)}})
+    _write(names_beside(path, names))
+
+
+def names_beside(path: Path, names: Mapping[int, str]) -> dict[Path, bytes]:
+    """The sidecar of ``write_names``, to be written together with the image (``replacing``)."""
+    return _beside(path, {"names": {str(number): names[number] for number in sorted(names)}})
 
 
 def parsed(kind: type[Choice], value: str) -> Choice | None:
@@ -95,6 +105,11 @@ def _choice(kind: type[Choice], content: Mapping[str, Any], key: str, beside: Pa
     return choice
 
 
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    with replacing(sidecar_path(path)) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+def _beside(path: Path, content: Mapping[str, Any]) -> dict[Path, bytes]:
+    return {sidecar_path(path): (json.dumps(content, indent=1) + "\n").encode()}
+
+
+def _write(beside: Mapping[Path, bytes]) -> None:
+    for path, content in beside.items():
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)

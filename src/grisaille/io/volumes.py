@@ -11,7 +11,7 @@ from grisaille.core.errors import InputError, UnknownUnit
 from grisaille.core.volume import Modality, Unit, Volume, VolumeProvenance
 from grisaille.io.files import read_file, write_file
 from grisaille.io.image import path_of, require_file, stem_of
-from grisaille.io.sidecar import Choice, Sidecar, parsed, read_sidecar, write_volume_sidecar
+from grisaille.io.sidecar import Choice, Sidecar, meaning_beside, parsed, read_sidecar
 from grisaille.io.unlikely import finite_values, unlikely_values
 from grisaille.io.unsheared import require_straight
 
@@ -129,5 +129,5 @@ def write_volume(volume: Volume, path: str | os.PathLike[str]) -> None:
     """
     target = path_of(path)
     require_straight(volume.grid, volume.source, target)
-    write_file(volume.voxels, volume.grid, volume.source, target)
-    write_volume_sidecar(target, volume.modality, volume.unit)
+    beside = meaning_beside(target, volume.modality, volume.unit)
+    write_file(volume.voxels, volume.grid, volume.source, target, beside)

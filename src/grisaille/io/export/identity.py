@@ -127,12 +127,15 @@ def finish(made: Dataset, identity: Identity) -> None:
 
 def _identify(header: Dataset, source: Dataset, name: str) -> None:
     for keyword in _UIDS[:3]:
-        if not text(header, keyword):
+        uid = text(header, keyword)
+        if not uid and keyword == "SOPInstanceUID":  # some anonymisers empty it, and forget where it stands again
+            uid = text(header.file_meta, "MediaStorageSOPInstanceUID") if hasattr(header, "file_meta") else ""
+        if not uid:
             raise InputError(
                 f"{name} has no {keyword}, by which an export refers to it; write NIfTI or NRRD instead, or export the "
                 "series again from where it came"
             )
-        setattr(source, keyword, text(header, keyword))
+        setattr(source, keyword, uid)
     # An image without a frame of reference lies in one of its own series' making.
     frame = text(header, "FrameOfReferenceUID") or StandIns(source.StudyInstanceUID).uid(source.SeriesInstanceUID)
     source.FrameOfReferenceUID = frame

@@ -75,7 +75,7 @@ def write_sr(
             manufacturer_model_name=MODEL,
             software_versions=version,
             device_serial_number=SERIAL,
-            series_description=f"{maker.method if maker else 'Labels'} measures (research)",
+            series_description=f"{maker.method if maker else 'Label'} measures (research)",
             is_complete=True,
             is_final=False,
             is_verified=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import os
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ MANUFACTURER, MODEL = "grisaille", "napari-grisaille"
 SERIAL = "none"
 SERIES = {"seg": 9001, "sr": 9002, "pm": 9003}
 """Series numbers of exports, above those of scanners."""
+
+_GOLDEN = 0.618
+"""Turns of hue from one segment to the next: no two near numbers look alike."""
 
 
 def write_seg(
@@ -73,7 +77,7 @@ def write_seg(
             device_serial_number=SERIAL,
             content_label="FINDINGS",
             content_description="Research use only; not for diagnosis",
-            series_description=f"{maker.method if maker else 'Labels'} findings (research)",
+            series_description=f"{maker.method} findings (research)" if maker else "Labels (research)",
             transfer_syntax_uid=RLELossless if labelmap else ExplicitVRLittleEndian,
         )
     finish(made, sources.identity)
@@ -118,7 +122,14 @@ def _described(segment: Segment, sources: Sources, maker: Maker | None) -> Any:
         algorithm_identification=algorithm,
         tracking_uid=sources.tracking_uid(segment.tracking_uid),
         tracking_id=segment.tracking_id,
+        display_color=hd.color.CIELabColor.from_rgb(*_colour(segment.number)),
     )
+
+
+def _colour(number: int) -> tuple[int, int, int]:
+    """Red, green and blue from 0 to 255, far from those of the numbers before."""
+    red, green, blue = colorsys.hsv_to_rgb(number * _GOLDEN % 1, 0.75, 0.95)
+    return round(red * 255), round(green * 255), round(blue * 255)
 
 
 def _require_same(path: Path, numbers: npt.NDArray[np.uint16], sources: Sources, name: str) -> None:
