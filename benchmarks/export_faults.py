@@ -48,12 +48,12 @@ from grisaille.core.run import Run
 from grisaille.core.study import Study
 from grisaille.flows import samples
 from grisaille.imaging.findings import find_findings
-from grisaille.io.export.identity import Identity
 from grisaille.io.export.parametric import Scale, write_parametric_map
 from grisaille.io.export.report import write_sr
 from grisaille.io.export.seg import write_seg
 from grisaille.io.export.segments import segments_of
 from grisaille.io.export.sources import read_sources
+from grisaille.io.export.whose import Identity
 from grisaille.io.image import suffix_of
 from grisaille.io.labels import read_labels, write_labels
 from grisaille.io.results import write_findings_csv, write_result

@@ -31,7 +31,7 @@ from grisaille.io.labels import read_labels, write_labels
 from grisaille.io.results import write_result
 from grisaille.io.study import read_study
 
-ALL = "seg,sr,pm,nifti,nrrd,csv,json"
+ALL = "seg,sr,rtstruct,pm,nifti,nrrd,csv,json"
 DEIDENTIFIED = ExportOptions(identity=Identity.DEIDENTIFIED)
 SECRETS = ("SMITH", "ID-4711", "19500101", "ACC-0815", dicom.ROOT)
 
@@ -138,6 +138,16 @@ def test_nothing_of_the_patient_is_where_it_should_not_be(out: Path, result: Res
             hidden = [*SECRETS, "weight_kg", "CT.1.2.3.dcm", *ids]
         content = file.read_bytes()
         assert not [secret for secret in hidden if secret.encode() in content], file.name
+
+
+def test_the_regions_of_an_rtstruct_are_the_findings(out: Path, result: Result, study: Study) -> None:
+    labels = read_labels(out / "findings.rtstruct.dcm", like=study.reference)
+    segments = read_labels(out / "findings.seg.dcm", like=study.reference)
+    assert np.array_equal(labels.voxels, segments.voxels)
+    assert np.array_equal(labels.voxels > 0, result.labels.voxels > 0)
+    assert dict(labels.names) == dict(segments.names)
+    plan = dcmread(out / "findings.rtstruct.dcm")
+    assert {one.ROIGenerationAlgorithm for one in plan.StructureSetROISequence} == {"AUTOMATIC"}
 
 
 def test_the_provenance_says_how_it_came_about(out: Path) -> None:

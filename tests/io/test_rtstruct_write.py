@@ -154,8 +154,8 @@ def test_what_cannot_be_an_rtstruct_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_frame_of_a_many_framed_image_is_named_by_its_number(tmp_path: Path) -> None:
-    from grisaille.io.export.identity import Identity
     from grisaille.io.export.sources import read_sources
+    from grisaille.io.export.whose import Identity
 
     volume = read_series(tmp_path / "ct")
     headers = read_sources(volume, Identity.IDENTIFIED, Run())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -98,7 +98,7 @@ def write_contours(
     images: Sources,
     path: str | os.PathLike[str],
     *,
-    origin: RoiOrigin = RoiOrigin.AUTOMATIC,
+    origin: RoiOrigin | Mapping[int, RoiOrigin] = RoiOrigin.AUTOMATIC,
     description: str = "grisaille labels",
 ) -> None:
     """Write labels as an RTSTRUCT of the images that they lie on.
@@ -110,7 +110,7 @@ def write_contours(
     Parameters
     ----------
     origin
-        Who drew the labels.
+        Who drew the labels, or each of them by its number.
     description
         Of the series; ``(research)`` is added.
 
@@ -126,9 +126,10 @@ def write_contours(
         raise GridMismatch(f"the labels lie on {labels.grid}, the images on {grid}; resample the labels first")
     if not labels.ids:
         raise OutputError(f"nothing to export to {file.name}: no voxel has a label")
-    structures = _described(images, f"{description} (research)", origin)
+    origins = dict.fromkeys(labels.ids, origin) if isinstance(origin, RoiOrigin) else origin
+    structures = _described(images, f"{description} (research)")
     _refer(structures, images)
-    _draw(structures, labels, images, origin)
+    _draw(structures, labels, images, origins)
     with replacing(file) as temporary:
         with quiet():
             structures.save_as(temporary, enforce_file_format=True)
@@ -138,7 +139,7 @@ def write_contours(
 # -- what it says of itself -----------------------------------------------------------
 
 
-def _described(images: Sources, description: str, origin: RoiOrigin) -> FileDataset:
+def _described(images: Sources, description: str) -> FileDataset:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = RTStructureSetStorage, generate_uid(prefix=None)
     meta.TransferSyntaxUID = ImplicitVRLittleEndian  # explicit VR has no room for contours over 64 kB
@@ -160,7 +161,7 @@ def _described(images: Sources, description: str, origin: RoiOrigin) -> FileData
     made.SeriesDescription = made.StructureSetName = description[:_LONGEST_NAME]
     made.SeriesInstanceUID, made.SeriesNumber, made.InstanceNumber = generate_uid(prefix=None), SERIES_NUMBER, 1
     made.StructureSetLabel, made.ApprovalStatus = "RESEARCH", "UNAPPROVED"
-    made.StructureSetDescription = f"{RESEARCH_USE} Drawn: {origin.value.lower()}."
+    made.StructureSetDescription = RESEARCH_USE
     finish(made, images.identity)
     return made
 
@@ -188,14 +189,14 @@ def _reference(image: Dataset, frame: int | None = None) -> Dataset:
 # -- what it draws --------------------------------------------------------------------
 
 
-def _draw(structures: Dataset, labels: Labels, images: Sources, origin: RoiOrigin) -> None:
+def _draw(structures: Dataset, labels: Labels, images: Sources, origins: Mapping[int, RoiOrigin]) -> None:
     rois, drawn, observed = [], [], []
     for order, label in enumerate(labels.ids, start=1):
         roi, contours, observation = Dataset(), Dataset(), Dataset()
         roi.ROINumber = contours.ReferencedROINumber = observation.ReferencedROINumber = label
         roi.ReferencedFrameOfReferenceUID = structures.FrameOfReferenceUID
         roi.ROIName = labels.names.get(label, f"label {label}").replace("\\", "/")[:_LONGEST_NAME]
-        roi.ROIGenerationAlgorithm = origin.value
+        roi.ROIGenerationAlgorithm = origins[label].value
         contours.ROIDisplayColor = [round(255 * part) for part in colorsys.hsv_to_rgb(label * _GOLDEN % 1, 0.8, 1.0)]
         contours.ContourSequence = Sequence(list(_contours(labels.voxels == label, images)))
         observation.ObservationNumber, observation.RTROIInterpretedType, observation.ROIInterpreter = order, "", ""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import grisaille
-from grisaille.core.errors import ConfigError, InputError
+from grisaille.core.errors import InputError
 from grisaille.core.finding import Finding
 from grisaille.core.labels import Labels
 from grisaille.core.result import RESEARCH_USE
@@ -138,7 +138,17 @@ _SCALES = {
 
 
 def _rtstruct(job: Job, path: Path) -> Any:
-    raise ConfigError("RTSTRUCT is not written by this version; write a DICOM SEG instead")
+    from grisaille.io.rtstruct_write import RoiOrigin, write_contours
+
+    names = {one.number: one.title for one in job.segments.listed}
+    volume, maker = job.images.volume, job.material.maker
+    write_contours(
+        Labels(job.segments.voxels, volume.grid, names, volume.source),
+        job.images,
+        path,
+        origin={one.number: RoiOrigin(one.author.value) for one in job.segments.listed},
+        description=f"{maker.method if maker else 'Labels'} findings",
+    )
 
 
 def _image(job: Job, path: Path) -> None:
