@@ -63,7 +63,9 @@ started = time.perf_counter()
 {read}
 seconds = time.perf_counter() - started
 after, peak, child = usage()
-sums = [int(voxels.shape[0]), float(voxels.sum(dtype=numpy.float64)), float((voxels[7] * numpy.float64(3)).std())]
+# highdicom counts its slices the other way round
+ends = [float(voxels[place].std(dtype=numpy.float64)) for place in (7, -8)]
+sums = [int(voxels.shape[0]), float(voxels.sum(dtype=numpy.float64)), *sorted(ends)]
 print(json.dumps([seconds, after - before, (peak - bare) / 1000, child / 1000, sums, str(voxels.dtype)]))
 """
 SYNTAXES: dict[str, Callable[[Path], None] | None] = {

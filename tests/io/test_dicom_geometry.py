@@ -14,7 +14,9 @@ from scipy.spatial.transform import Rotation
 
 from dicom_builder import BETWEEN_SLICES_MM, ORIGIN_MM, build_image, save, write_series
 from grisaille.core.errors import IrregularSeries
+from grisaille.core.volume import OnIrregular
 from grisaille.io.dicom_geometry import Stack, stack
+from grisaille.io.dicom_phases import frames_of
 from grisaille.io.dicom_scan import scan
 
 
@@ -166,10 +168,24 @@ def test_a_single_gap_too_wide_is_uneven(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("degrees", [15.0, -5.0, 0.2])
-def test_a_tilted_gantry_is_refused_with_its_angle(tmp_path: Path, degrees: float) -> None:
+def test_a_tilted_gantry_is_read_with_its_shear_and_says_its_angle(tmp_path: Path, degrees: float) -> None:
     slant = float(np.tan(np.radians(degrees)))
     write_series(tmp_path, change=at([0, 3, 6, 9, 12], (0, slant, 1)))
-    assert f"tilted by {abs(degrees):.1f} degrees" in refusal(tmp_path)
+    found = verdict(tmp_path)
+    np.testing.assert_allclose(found.affine[:3, 2], (0, 3 * slant, 3), atol=1e-6)
+    assert found.verdict == f"regular; tilted by {abs(degrees):.1f} degrees, the shear is kept"
+    (warning,) = found.warnings
+    assert f"shifted by {abs(3 * slant):.2f} mm against the next; nothing was resampled" in warning
+
+
+def test_slices_of_a_tilted_series_are_interpolated_along_their_slant(tmp_path: Path) -> None:
+    write_series(tmp_path, change=at([0, 3, 9, 12, 15], (0, 0.2, 1)))
+    (series,) = scan(tmp_path).series
+    found = stack(series, OnIrregular.RESAMPLE)
+    np.testing.assert_allclose(found.affine[:3, 2], (0, 0.6, 3), atol=1e-6)
+    assert found.regrid is not None
+    np.testing.assert_allclose(found.regrid.lower + found.regrid.share, [0, 1, 1.5, 2, 3, 4])
+    assert found.regrid.interpolated == (2,)
 
 
 def test_a_tilt_within_measure_is_read(tmp_path: Path) -> None:
@@ -189,7 +205,9 @@ def test_a_slice_beside_the_others_is_named(tmp_path: Path) -> None:
 
 def test_several_images_at_every_place_are_phases(tmp_path: Path) -> None:
     write_series(tmp_path, count=6, change=at([0.0, 3.0, 6.0, 0.0, 3.0, 6.0]))
-    assert "2 images at each of 3 places" in refusal(tmp_path)
+    (series,) = scan(tmp_path).series
+    with pytest.raises(IrregularSeries, match=r"2 images at each of 3 places .*none of TemporalPositionIdentifier"):
+        frames_of(series)
 
 
 def test_two_images_at_one_place_are_named(tmp_path: Path) -> None:
@@ -206,11 +224,11 @@ def test_two_images_at_one_place_are_named(tmp_path: Path) -> None:
         ({"ImageOrientationPatient": None}, "has no ImageOrientationPatient (0020,0037)"),
         ({"PixelSpacing": None, "ImagerPixelSpacing": [1, 1]}, "has no PixelSpacing (0028,0030)"),
         ({"PixelSpacing": "1,5\\1,5 "}, "has an unreadable PixelSpacing (0028,0030)"),
-        ({"PixelSpacing": [5, 5]}, "has another pixel spacing than the other 4 images"),
-        ({"FrameOfReferenceUID": "1.2.3"}, "has another frame of reference than the other 4 images"),
-        ({"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]}, "has another orientation than the other 4 images"),
-        ({"Rows": 2}, "has another size than the other 4 images"),
-        ({"NumberOfFrames": 12}, "is a multi-frame image"),
+        ({"FrameOfReferenceUID": ""}, "has another frame of reference than the other 4 images"),
+        (
+            {"ImageOrientationPatient": [1, 0.00015, 0, 0, 1, 0]},
+            "has another orientation than the other 4 images",
+        ),
     ],
 )
 @pytest.mark.parametrize("odd", [0, 3])
@@ -219,6 +237,41 @@ def test_the_one_odd_file_is_named(tmp_path: Path, tags: dict[str, object], comp
     image = build_image("CT", odd, **tags)
     save(image, files[odd])
     assert f": {files[odd].name} {complaint}" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("tags", "difference"),
+    [
+        ({"PixelSpacing": [5, 5]}, "another pixel spacing"),
+        ({"FrameOfReferenceUID": "1.2.3"}, "another frame of reference"),
+        ({"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]}, "another orientation"),
+        ({"Rows": 2}, "another size (2 x 3 pixels)"),
+        ({"NumberOfFrames": 12}, "several frames in one file"),
+    ],
+)
+def test_the_one_odd_file_is_set_apart_and_where_it_is_missed_both_are_said(
+    tmp_path: Path, tags: dict[str, object], difference: str
+) -> None:
+    files = write_series(tmp_path)
+    save(build_image("CT", 3, **tags), files[3])
+    message = refusal(tmp_path)
+    assert "1 slice(s) missing: index 3 at z = -21.0 mm" in message
+    assert message.endswith(f"1 image(s) of the series were set apart from its slices: CT1_003.dcm ({difference})")
+
+
+def test_most_of_a_volume_is_not_invented(tmp_path: Path) -> None:
+    write_series(tmp_path, change=at([0.0, 3.0, 6.0, 9.0, 900.0]))
+    (series,) = scan(tmp_path).series
+    with pytest.raises(IrregularSeries, match="5 images over 900 mm, expected about 301; most of the volume"):
+        stack(series, OnIrregular.RESAMPLE)
+
+
+def test_phases_that_lie_a_little_apart_are_not_interpolated_into_each_other(tmp_path: Path) -> None:
+    write_series(tmp_path, count=6, change=at([0.0, 3.0, 6.0, 0.02, 3.02, 6.02]))
+    (series,) = scan(tmp_path).series
+    for how in OnIrregular:
+        with pytest.raises(IrregularSeries, match=r"CT1_000\.dcm and CT1_003\.dcm lie only 0\.020 mm apart \(z = -30"):
+            stack(series, how)
 
 
 @pytest.mark.parametrize("spacing", [[0, 1], [1, -1]])

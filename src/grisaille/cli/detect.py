@@ -199,6 +199,8 @@ def _read(given: argparse.Namespace, path: Path | None, run: Run) -> Study:
         pet_unit=given.pet_unit,
         ct_series=given.ct_series,
         pet_series=given.pet_series,
+        frame=given.frame,
+        on_irregular=given.on_irregular,
         run=run,
     )
 

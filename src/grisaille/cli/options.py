@@ -11,6 +11,7 @@ from typing import Any
 
 from grisaille.core.config import Knob
 from grisaille.core.run import Run
+from grisaille.core.volume import OnIrregular
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _SETTING = "setting_"
@@ -40,6 +41,16 @@ def add_study_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--pet-unit", choices=("suvbw", "bqml"), help="unit of a PET that does not say it")
     group.add_argument("--ct-series", metavar="S", help="which CT series of a folder, by UID or number")
     group.add_argument("--pet-series", metavar="S", help="which PET series of a folder, by UID or number")
+    group.add_argument(
+        "--frame", type=int, metavar="N", help="of several images at each place (phases, time frames), which; from 0"
+    )
+    group.add_argument(
+        "--on-irregular",
+        type=OnIrregular,
+        choices=tuple(OnIrregular),
+        default=OnIrregular.REFUSE,
+        help="of missing or unevenly spaced slices: refuse, or resample onto even places (refuse)",
+    )
 
 
 def add_knobs(parser: argparse.ArgumentParser, settings: Iterable[Knob], title: str) -> None:

@@ -94,6 +94,8 @@ def _train(given: argparse.Namespace, console: Console) -> int:
         pet_unit=given.pet_unit,
         ct_series=given.ct_series,
         pet_series=given.pet_series,
+        frame=given.frame,
+        on_irregular=given.on_irregular,
         lesions=given.lesions,
         run=run,
     )

@@ -7,7 +7,9 @@
     |   +-- UnreadableFile      a file is damaged, truncated or of an unknown kind
     |   +-- NoImages            nothing that grisaille reads was found
     |   +-- AmbiguousSeries     several series of one modality: one has to be named
-    |   +-- IrregularSeries     slices missing, uneven, tilted or at one place
+    |   |   +-- SeveralFrames   several images at each place: one of them has to be chosen
+    |   +-- IrregularSeries     slices that make no volume: beside one another, or without a place
+    |   |   +-- UnevenSlices    slices missing or unevenly spaced: interpolated if that is asked for
     |   +-- UnknownUnit         what the numbers mean was not said
     |   +-- SuvRefused          SUV cannot be computed without guessing
     |   +-- GridMismatch        two things lie on different grids
@@ -48,8 +50,23 @@ class AmbiguousSeries(InputError):
     """Several series of one modality were found; one has to be named."""
 
 
+class SeveralFrames(AmbiguousSeries):
+    """A series has several images at each place (phases, gates, time frames); one of them has to be chosen.
+
+    ``frames`` says what tells them apart, in their order.
+    """
+
+    def __init__(self, message: str, frames: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.frames = frames
+
+
 class IrregularSeries(InputError):
-    """Slices are missing, unevenly spaced, tilted, or several at one place."""
+    """Slices make no volume: some have no place, lie beside the others, or share one."""
+
+
+class UnevenSlices(IrregularSeries):
+    """Slices are missing or unevenly spaced; ``OnIrregular.RESAMPLE`` interpolates between them."""
 
 
 class UnknownUnit(InputError):

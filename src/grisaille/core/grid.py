@@ -15,6 +15,9 @@ from grisaille.core.errors import InputError, ShapeError
 AXIS_ALIGNED_TOLERANCE = 1e-4
 """Largest direction cosine off the axes that still counts as straight (0.006 degrees)."""
 
+ORTHOGONAL_TOLERANCE = 1e-3
+"""Largest cosine between two index axes that still counts as a right angle (0.06 degrees)."""
+
 Spacing = tuple[float, float, float]
 
 
@@ -113,6 +116,11 @@ class Grid:
         """Whether the index axes run along the patient's, ascending: no rotation, shear or flip."""
         return bool(np.abs(self.directions - np.eye(3)).max() <= AXIS_ALIGNED_TOLERANCE)
 
+    @property
+    def is_orthogonal(self) -> bool:
+        """Whether the index axes stand at right angles on each other: no shear, as a tilted gantry leaves it."""
+        return bool(np.abs(self.directions.T @ self.directions - np.eye(3)).max() <= ORTHOGONAL_TOLERANCE)
+
     def to_mm(self, indices: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """(..., 3) indices (z, y, x) to (..., 3) LPS millimetres (z, y, x)."""
         points = np.asarray(indices, dtype=np.float64)
@@ -144,6 +152,43 @@ class Grid:
         affine[:3, :3] *= step
         affine[:3, 3] = self.to_mm(first)
         return Grid((int(shape[0]), int(shape[1]), int(shape[2])), affine)
+
+    def orthogonal(self) -> Grid:
+        """A grid without shear around this one, on which its slices lie as they are; itself where it has none.
+
+        The two axes of the slices stay, pixel on pixel in the first slice; the third becomes their
+        normal, with the distance between the planes. To resample onto it moves values within their
+        slices only.
+        """
+        if self.is_orthogonal:
+            return self
+        across = self._slice_axis()
+        first, second = (axis for axis in range(3) if axis != across)
+        columns = self.directions
+        directions = np.empty((3, 3))
+        directions[:, first] = columns[:, first]
+        normal = np.cross(columns[:, first], columns[:, second])
+        directions[:, across] = normal / np.linalg.norm(normal) * np.sign(normal @ columns[:, across])
+        other = columns[:, second] - (columns[:, second] @ columns[:, first]) * columns[:, first]
+        directions[:, second] = other / np.linalg.norm(other)
+        linear = directions * (directions * self.affine[:3, :3]).sum(axis=0)
+        corners = (self.corners_mm() - self.affine[:3, 3]) @ np.linalg.inv(linear).T
+        low, high = np.floor(corners.min(axis=0) + 1e-6), np.ceil(corners.max(axis=0) - 1e-6)
+        affine = np.eye(4)
+        affine[:3, :3] = linear
+        affine[:3, 3] = self.affine[:3, 3] + linear @ low
+        z, y, x = (high - low + 1).astype(int)
+        return Grid((int(z), int(y), int(x)), affine)
+
+    def _slice_axis(self) -> int:
+        """The axis that leans: the other two are most nearly at right angles; of several, the coarsest."""
+        angles = np.abs(self.directions.T @ self.directions)
+
+        def order(axis: int) -> tuple[float, float]:
+            first, second = (one for one in range(3) if one != axis)
+            return round(float(angles[first, second]), 6), -round(self.spacing_mm[axis], 6)
+
+        return min(range(3), key=order)
 
     def cropped(self, start: Sequence[int], shape: Sequence[int]) -> Grid:
         """The grid of ``array[start : start + shape]``; ``start`` may be negative (padding)."""

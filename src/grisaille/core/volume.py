@@ -49,6 +49,13 @@ class SourceFormat(StrEnum):
     MEMORY = "memory"
 
 
+class OnIrregular(StrEnum):
+    """What to do with a series whose slices are missing or unevenly spaced."""
+
+    REFUSE = "refuse"
+    RESAMPLE = "resample"
+
+
 @dataclass(frozen=True, eq=False)
 class Source:
     """How the voxels lay in the file: what a writer needs to put them back there.
@@ -71,7 +78,7 @@ class Source:
         Where the file's axes run, such as ``LPS`` or ``RAS``; empty if made in memory.
     files
         Of a DICOM series: its images in the order of the file's third axis, for exports that refer to
-        them. Never written down or shown.
+        them; none where slices were interpolated between them. Never written down or shown.
     """
 
     format: SourceFormat = SourceFormat.MEMORY

@@ -52,11 +52,31 @@ def ask_kind(path: Path) -> Kind | None:
 
 def ask_series(found: Mapping[Modality, Sequence[SeriesInfo]]) -> dict[Modality, str] | None:
     """Ask which series of each modality to open, by its pseudonym; None if the question was dismissed."""
-    asked = {kind.key.upper(): [f"{one.label}: {len(one.slices)} images" for one in found[kind]] for kind in found}
+    asked = {kind.key.upper(): [f"{one.label}: {one.contents}" for one in found[kind]] for kind in found}
     answer = _ask("Which series?", "The folder holds several. One of each kind is opened.", asked)
     if answer is None:
         return None
     return {kind: found[kind][chosen].uid for kind, chosen in zip(found, answer, strict=True)}
+
+
+def ask_frame(frames: Sequence[str]) -> int | None:
+    """Ask which of several images at each place to open; None if the question was dismissed."""
+    answer = _ask("Which frame?", "The series has several images at each place.", {"Open": frames})
+    return None if answer is None else answer[0]
+
+
+def ask_regrid(reason: str) -> bool:
+    """Ask whether to interpolate a series whose slices are missing or uneven; False if it is rather not opened."""
+    from qtpy.QtWidgets import QApplication, QMessageBox
+
+    box = QMessageBox(QApplication.activeWindow())
+    box.setWindowTitle("Interpolate between the slices?")
+    box.setText("The slices of this series are not evenly spaced.")
+    box.setInformativeText(f"{reason}.")
+    box.addButton("Interpolate", QMessageBox.ButtonRole.AcceptRole)
+    box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
+    box.exec()
+    return bool(box.buttonRole(box.clickedButton()) == QMessageBox.ButtonRole.AcceptRole)
 
 
 def _ask(title: str, hint: str, asked: Mapping[str, Sequence[str]], first: int = 0) -> list[int] | None:

@@ -75,10 +75,10 @@ def leftovers(folder: Path | None = None) -> tuple[Leftover, ...]:
 def save(labels: Labels, name: str, path: Path) -> None:
     """Write labels and the name of their layer; whole, or not at all."""
     from grisaille.core.safe_write import replacing
-    from grisaille.io.labels import write_labels
+    from grisaille.io.labels import store_labels
 
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_labels(labels, path)
+    store_labels(labels, path)
     note = {"name": name, "saved_at": datetime.now().astimezone().isoformat()}
     with replacing(_note_of(path)) as temporary:
         temporary.write_text(json.dumps(note), "utf-8")

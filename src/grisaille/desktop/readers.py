@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import napari
 from napari.utils.notifications import show_info, show_warning
 
-from grisaille.core.errors import AmbiguousSeries, UnknownUnit
+from grisaille.core.errors import AmbiguousSeries, InputError, SeveralFrames, UnevenSlices, UnknownUnit
 from grisaille.core.study import Study
-from grisaille.core.volume import Modality, Volume
+from grisaille.core.volume import Modality, OnIrregular, Volume
 from grisaille.desktop.appearance import look_of
-from grisaille.desktop.ask import Kind, ask_kind, ask_series
+from grisaille.desktop.ask import Kind, ask_frame, ask_kind, ask_regrid, ask_series
 from grisaille.desktop.layers import has_ct, image_arguments, in_drawing_order, labels_arguments, volumes_in
 from grisaille.desktop.view import attach
 from grisaille.io.image import stem_of, suffix_of
@@ -35,6 +35,18 @@ class Questions:
 
     kind: Callable[[Path], Kind | None] = ask_kind
     series: Callable[[Any], dict[Modality, str] | None] = ask_series
+    frame: Callable[[Sequence[str]], int | None] = ask_frame
+    regrid: Callable[[str], bool] = ask_regrid
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What somebody answered on a folder of DICOM."""
+
+    ct_series: str | None = None
+    pet_series: str | None = None
+    frame: int | None = None
+    on_irregular: OnIrregular = OnIrregular.REFUSE
 
 
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
@@ -96,18 +108,43 @@ def _layers(path: Path, questions: Questions | None, viewer: Any) -> list[LayerD
 
 
 def _folder(path: Path, questions: Questions | None) -> list[LayerData]:
-    try:
-        return study_layers(read_study(path))
-    except AmbiguousSeries:
-        if questions is None:
-            raise
+    """The layers of a folder; each thing that it does not say is asked once."""
+    choices: Choices | None = Choices()
+    while choices is not None:
+        try:
+            return study_layers(
+                read_study(
+                    path,
+                    ct_series=choices.ct_series,
+                    pet_series=choices.pet_series,
+                    frame=choices.frame,
+                    on_irregular=choices.on_irregular,
+                )
+            )
+        except (AmbiguousSeries, UnevenSlices) as error:
+            if questions is None:
+                raise
+            answered = _answered(path, error, choices, questions)
+            if answered == choices:
+                raise
+            choices = answered
+    return []
+
+
+def _answered(path: Path, error: InputError, choices: Choices, questions: Questions) -> Choices | None:
+    """The choices and one more; None if the question was dismissed."""
+    if isinstance(error, UnevenSlices):
+        return replace(choices, on_irregular=OnIrregular.RESAMPLE) if questions.regrid(str(error)) else None
+    if isinstance(error, SeveralFrames):
+        frame = questions.frame(error.frames)
+        return None if frame is None else replace(choices, frame=frame)
     from grisaille.io.dicom import scan
 
     found = scan(path)
     answer = questions.series({kind: found.of(kind) for kind in (Modality.CT, Modality.PET) if found.of(kind)})
     if answer is None:
-        return []
-    return study_layers(read_study(path, ct_series=answer.get(Modality.CT), pet_series=answer.get(Modality.PET)))
+        return None
+    return replace(choices, ct_series=answer.get(Modality.CT), pet_series=answer.get(Modality.PET))
 
 
 def _is_open(path: Path, viewer: Any) -> bool:
@@ -120,7 +157,7 @@ def _is_open(path: Path, viewer: Any) -> bool:
         series = pseudonym(read_header(path).series_uid)
     except NotRead:
         return False
-    is_open = bool(series) and any(volume.source.series == series for volume in volumes_in(viewer))
+    is_open = bool(series) and any(volume.source.series.partition("-")[0] == series for volume in volumes_in(viewer))
     if is_open:
         show_info(f"the series of {path.name} is open already")
     return is_open

@@ -14,6 +14,7 @@ from grisaille.core.grid import Grid
 from grisaille.core.labels import Labels
 from grisaille.core.run import Run
 from grisaille.core.study import Case
+from grisaille.core.volume import OnIrregular
 from grisaille.flows.suitable import require_suitable
 from grisaille.io.labels import read_labels
 from grisaille.io.study import read_study
@@ -25,6 +26,8 @@ def healthy_cases(
     pet_unit: str | None = None,
     ct_series: str | None = None,
     pet_series: str | None = None,
+    frame: int | None = None,
+    on_irregular: OnIrregular = OnIrregular.REFUSE,
     lesions: str | None = None,
     run: Run | None = None,
 ) -> tuple[Case, ...]:
@@ -47,9 +50,17 @@ def healthy_cases(
         If a study cannot be read or learned from; names its path.
     """
     run = run or Run()
+    read = partial(
+        read_study,
+        pet_unit=pet_unit,
+        ct_series=ct_series,
+        pet_series=pet_series,
+        frame=frame,
+        on_irregular=on_irregular,
+    )
     cases: list[Case] = []
     for path in run.track(tuple(paths), "reading studies"):
-        load = partial(read_study, path, pet_unit=pet_unit, ct_series=ct_series, pet_series=pet_series)
+        load = partial(read, path)
         try:
             study = load()
             require_suitable(study, study.volumes)

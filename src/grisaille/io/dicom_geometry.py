@@ -13,8 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from grisaille.core.errors import IrregularSeries
-from grisaille.io.dicom_scan import SeriesInfo
+from grisaille.core.errors import IrregularSeries, UnevenSlices
+from grisaille.core.volume import OnIrregular
+from grisaille.io.dicom_regrid import Regrid
+from grisaille.io.dicom_scan import SeriesInfo, listed
+from grisaille.io.dicom_spacing import Line, Spacing, judge, tolerance_mm
 
 Vectors = npt.NDArray[np.float64]
 
@@ -23,7 +26,7 @@ ORIENTATION_TOLERANCE = 1e-4
 UNIT_TOLERANCE = 1e-3
 """Directions this near to orthonormal are made so; others are refused."""
 LARGEST_TILT_DEGREES = 0.1
-NOTED_DEVIATION_MM = 0.01
+"""Beyond it the shear is kept in the affine; below it, slices count as straight over one another."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,60 +38,122 @@ class Stack:
     order
         Indices into the series' slices, ascending along their normal.
     affine
-        (4, 4) from index (column, row, slice) to LPS millimetres (x, y, z).
+        (4, 4) from index (column, row, slice) to LPS millimetres (x, y, z); of the regridded slices
+        where there is a ``regrid``. Sheared where the gantry was tilted.
     verdict
         In words.
     warnings
         Sentences.
+    regrid
+        How slices at even places are interpolated from those in ``order``; None where none are.
     """
 
     order: tuple[int, ...]
     affine: Vectors
     verdict: str
     warnings: tuple[str, ...]
+    regrid: Regrid | None = None
 
 
-def stack(series: SeriesInfo) -> Stack:
-    """The geometry of a series.
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where the images of a series lie, in its order.
+
+    Parameters
+    ----------
+    row, column, normal
+        (3,) unit vectors (x, y, z) along rows, along columns and across the slices.
+    positions
+        (n, 3) LPS millimetres (x, y, z) of their first pixels.
+    """
+
+    row: Vectors
+    column: Vectors
+    normal: Vectors
+    positions: Vectors
+
+    @property
+    def along_mm(self) -> Vectors:
+        """(n,) places along the normal."""
+        return self.positions @ self.normal
+
+
+def places(series: SeriesInfo) -> Places:
+    """Where the images of a series lie.
 
     Raises
     ------
     IrregularSeries
-        If its images make no regular volume; the message names the series, the files and what is wrong.
+        If one of them has no place or no direction, or they have several; the message names it.
     """
     _require_single_frames(series)
-    _require_one(series, "size", lambda index: (series.slices[index].rows, series.slices[index].columns))
     _require_one(series, "frame of reference", lambda index: series.slices[index].frame_of_reference)
     orientations = _vectors(
         series, [header.orientation for header in series.slices], "ImageOrientationPatient (0020,0037)"
     )
     row, column, normal = _directions(series, orientations)
-    between_rows, between_columns = _pixel_spacing(series)
     positions = _vectors(series, [header.position for header in series.slices], "ImagePositionPatient (0020,0032)")
-    along = positions @ normal
-    order = np.argsort(along, kind="stable")
-    files = [series.files[index].name for index in order]
-    positions, along = positions[order], along[order]
-    warnings = _numbering_warnings(series)
+    return Places(row, column, normal, positions)
+
+
+def stack(series: SeriesInfo, on_irregular: OnIrregular = OnIrregular.REFUSE) -> Stack:
+    """The geometry of a series with one image at each place.
+
+    Raises
+    ------
+    IrregularSeries
+        If its images make no regular volume; the message names the series, the files and what is wrong.
+    UnevenSlices
+        If slices are missing or unevenly spaced and ``on_irregular`` does not say to interpolate.
+    """
+    there = places(series)
+    between_rows, between_columns = _pixel_spacing(series)
+    order = np.argsort(there.along_mm, kind="stable")
+    line = Line(
+        label=series.label,
+        files=tuple(series.slices[index].name for index in order),
+        positions=there.positions[order],
+        along=there.along_mm[order],
+    )
+    warnings = [] if series.frame else _numbering_warnings(series)
+    regrid, step, slant = None, 0.0, np.zeros(3)
     if len(order) == 1:
         step, verdict = _thickness(series), "a single slice, as thick as SliceThickness"
         warnings.append(f"{series.label} is a single slice; its thickness of {step:g} mm was taken as the spacing")
     else:
-        _require_places_of_their_own(series, files, along)
-        step = float(along[-1] - along[0]) / (len(order) - 1)
-        _require_straight(series, files, positions, along, normal, step)
-        verdict = _spacing_verdict(series, files, positions, along, step)
+        _require_places_of_their_own(line)
+        slant = _slant(line, there.normal)
+        spacing = _judged(series, line, on_irregular)
+        step, verdict, regrid = spacing.step_mm, spacing.verdict, spacing.regrid
+        warnings += spacing.warnings
+    if slant.any():
+        degrees = _degrees(slant)
+        verdict += f"; tilted by {degrees:.1f} degrees, the shear is kept"
+        warnings.append(
+            f"{series.label}: the gantry was tilted by {degrees:.1f} degrees, so each slice is shifted by "
+            f"{np.linalg.norm(slant) * step:.2f} mm against the next; nothing was resampled, the grid is sheared; "
+            "for a straight copy, resample it onto its grid.orthogonal()"
+        )
     affine = np.eye(4)
-    affine[:3, :3] = np.stack([row * between_columns, column * between_rows, normal * step], axis=1)
-    affine[:3, 3] = positions[0]
-    return Stack(tuple(int(index) for index in order), affine, verdict, tuple(warnings))
+    across = there.normal + slant
+    affine[:3, :3] = np.stack([there.row * between_columns, there.column * between_rows, across * step], axis=1)
+    affine[:3, 3] = line.positions[0]
+    return Stack(tuple(int(index) for index in order), affine, verdict, tuple(warnings), regrid)
+
+
+def _judged(series: SeriesInfo, line: Line, on_irregular: OnIrregular) -> Spacing:
+    """The spacing; a refusal also says what the scan left out, since that may be what is missing."""
+    try:
+        return judge(line, on_irregular)
+    except UnevenSlices as error:
+        raise UnevenSlices(". ".join([str(error), *series.notes])) from None
 
 
 def _require_single_frames(series: SeriesInfo) -> None:
     for header in series.slices:
         if header.is_multi_frame:
             raise IrregularSeries(
-                f"{series.label}: {header.file.name} is a multi-frame image, expected one slice in a file; "
+                f"{series.label}: {header.name} is a multi-frame image, expected one slice in a file; "
                 "convert the series to single-frame images"
             )
 
@@ -96,21 +161,27 @@ def _require_single_frames(series: SeriesInfo) -> None:
 def _require_one(series: SeriesInfo, what: str, kind: Callable[[int], Hashable]) -> None:
     kinds = [kind(index) for index in range(len(series.slices))]
     usual, times = Counter(kinds).most_common(1)[0]
-    odd = [series.files[index].name for index, one in enumerate(kinds) if one != usual]
+    odd = [series.slices[index].name for index, one in enumerate(kinds) if one != usual]
     if odd:
         raise IrregularSeries(
-            f"{series.label}: {_listed(odd)} has another {what} than the other {times} images, expected one {what} "
+            f"{series.label}: {listed(odd)} has another {what} than the other {times} images, expected one {what} "
             "in a series; move the odd images to a folder of their own"
         )
 
 
 def _vectors(series: SeriesInfo, found: list[tuple[float, ...] | None], tag: str) -> Vectors:
     """(n, length) finite numbers."""
+    if len(found) > 1 and all(vector is None for vector in found):
+        raise IrregularSeries(
+            f"{series.label}: none of its {len(found)} images has {tag}, without which they have no place in the "
+            "patient and no distance to each other; export the series again from where it was made, or, if its "
+            "spacing is known, write it as NIfTI or NRRD with that spacing and read this"
+        )
     for header, vector in zip(series.slices, found, strict=True):
         if vector is None or not np.isfinite(vector).all():
             wrong = "no" if vector is None else "an unreadable"
             raise IrregularSeries(
-                f"{series.label}: {header.file.name} has {wrong} {tag}, without which a slice has no place in "
+                f"{series.label}: {header.name} has {wrong} {tag}, without which a slice has no place in "
                 "the patient; export the series again or take the file out"
             )
     return np.array(found, dtype=np.float64)
@@ -135,9 +206,8 @@ def _directions(series: SeriesInfo, orientations: Vectors) -> tuple[Vectors, Vec
 
 
 def _pixel_spacing(series: SeriesInfo) -> tuple[float, float]:
-    """Between rows, and between columns."""
+    """Between rows, and between columns; the scan splits off what has another."""
     spacings = _vectors(series, [header.pixel_spacing for header in series.slices], "PixelSpacing (0028,0030)")
-    _require_one(series, "pixel spacing", lambda index: tuple(spacings[index]))
     between_rows, between_columns = (float(spacing) for spacing in spacings[0])
     if min(between_rows, between_columns) <= 0:
         raise IrregularSeries(
@@ -151,104 +221,49 @@ def _thickness(series: SeriesInfo) -> float:
     thickness = series.slices[0].thickness
     if thickness is None or not thickness > 0:
         raise IrregularSeries(
-            f"{series.label}: {series.files[0].name} is a single slice without SliceThickness (0018,0050), so its "
+            f"{series.label}: {series.slices[0].name} is a single slice without SliceThickness (0018,0050), so its "
             "voxels have no size; give the whole series"
         )
     return thickness
 
 
-def _require_places_of_their_own(series: SeriesInfo, files: list[str], along: Vectors) -> None:
+def _require_places_of_their_own(line: Line) -> None:
     """No two images at one place."""
-    is_new = np.diff(along, prepend=-np.inf) > SAME_PLACE_MM
+    is_new = np.diff(line.along, prepend=-np.inf) > SAME_PLACE_MM
     if is_new.all():
         return
     times = np.bincount(np.cumsum(is_new) - 1)
-    if (times == times[0]).all():
-        raise IrregularSeries(
-            f"{series.label}: {times[0]} images at each of {len(times)} places (phases, gates or time frames), "
-            "expected one; export one phase as a series of its own"
-        )
     second = int(np.argmin(is_new))
     raise IrregularSeries(
-        f"{series.label}: {files[second - 1]} and {files[second]} lie at the same place, expected one image a place "
-        f"({int((times > 1).sum())} places have several); take the surplus out of the folder"
+        f"{line.label}: {line.files[second - 1]} and {line.files[second]} lie at the same place, expected one image "
+        f"a place ({int((times > 1).sum())} places have several); take the surplus out of the folder"
     )
 
 
-def _tolerance_mm(step: float) -> float:
-    return max(0.02 * step, 0.05)
+def _slant(line: Line, normal: Vectors) -> Vectors:
+    """(3,) how far slices shift sideways for each mm along their normal: zero unless the gantry was tilted.
 
-
-def _require_straight(
-    series: SeriesInfo, files: list[str], positions: Vectors, along: Vectors, normal: Vectors, step: float
-) -> None:
-    """The slices lie over one another, not beside (a displaced slice) nor on a slant (gantry tilt)."""
-    offsets = positions - positions[0]
+    Raises
+    ------
+    IrregularSeries
+        If a slice lies beside the line of the others.
+    """
+    offsets = line.positions - line.positions[0]
     sideways = offsets - np.outer(offsets @ normal, normal)
-    centred = along - along.mean()
-    slant = centred @ sideways / (centred @ centred)
+    centred = line.along - line.along.mean()
+    slant: Vectors = centred @ sideways / (centred @ centred)
     residual = np.linalg.norm(sideways - sideways.mean(axis=0) - np.outer(centred, slant), axis=1)
     worst = int(residual.argmax())
-    if residual[worst] > _tolerance_mm(step):
+    if residual[worst] > tolerance_mm(line.mean_step):
         raise IrregularSeries(
-            f"{series.label}: {files[worst]} lies {residual[worst]:.2f} mm beside the line of the other slices; "
+            f"{line.label}: {line.files[worst]} lies {residual[worst]:.2f} mm beside the line of the other slices; "
             "export the series again with one field of view"
         )
-    tilt = float(np.degrees(np.arctan(np.linalg.norm(slant))))
-    if tilt > LARGEST_TILT_DEGREES:
-        raise IrregularSeries(
-            f"{series.label}: the gantry was tilted by {tilt:.1f} degrees (each slice is shifted against the next), "
-            "expected slices straight over one another; resample the series first"
-        )
+    return slant if _degrees(slant) > LARGEST_TILT_DEGREES else np.zeros(3)
 
 
-def _spacing_verdict(series: SeriesInfo, files: list[str], positions: Vectors, along: Vectors, step: float) -> str:
-    """``regular``, or by how much the places deviate; positions are judged, not single gaps."""
-    deviation = float(np.abs(along - along[0] - step * np.arange(len(along))).max())
-    if deviation <= _tolerance_mm(step):
-        if deviation <= NOTED_DEVIATION_MM:
-            return "regular"
-        return f"regular; places deviate by up to {deviation:.3f} mm from even spacing of {step:.3f} mm"
-    gaps = np.diff(along)
-    single = float(gaps[gaps < 1.5 * gaps.min()].mean())
-    multiples = np.maximum(np.rint(gaps / single), 1)
-    if (np.abs(gaps - multiples * single) > _tolerance_mm(single)).any():
-        uneven = int(np.abs(gaps - np.median(gaps)).argmax())
-        raise IrregularSeries(
-            f"{series.label}: uneven spacing, gaps of {gaps.min():.2f} to {gaps.max():.2f} mm, expected one; the "
-            f"oddest lies between {files[uneven]} and {files[uneven + 1]} (slices {uneven} and {uneven + 1}, "
-            f"{_place(positions[uneven], positions)} and {_place(positions[uneven + 1], positions)}); "
-            "resample the series first"
-        )
-    named = _missing(positions, multiples.astype(int), single)
-    gap = int(np.argmax(multiples > 1))
-    raise IrregularSeries(
-        f"{series.label}: {len(named)} slice(s) missing: {_listed(named)} (between {files[gap]} and {files[gap + 1]}"
-        f"{' and at other places' if (multiples > 1).sum() > 1 else ''}), expected {len(files) + len(named)} slices "
-        f"{single:.2f} mm apart; add the missing files or export the series again"
-    )
-
-
-def _missing(positions: Vectors, multiples: npt.NDArray[np.int_], step: float) -> list[str]:
-    """Index, in the whole series, and place of each slice that is not there."""
-    direction = (positions[-1] - positions[0]) / np.linalg.norm(positions[-1] - positions[0])
-    named, index = [], 0
-    for position, steps in zip(positions[:-1], multiples, strict=True):
-        for missing in range(1, steps):
-            named.append(f"index {index + missing} at {_place(position + direction * step * missing, positions)}")
-        index += steps
-    return named
-
-
-def _place(position: Vectors, positions: Vectors) -> str:
-    """The coordinate that changes most from slice to slice, such as ``z = -12.0 mm``."""
-    axis = int(np.abs(positions[-1] - positions[0]).argmax())
-    return f"{'xyz'[axis]} = {position[axis]:.1f} mm"
-
-
-def _listed(names: list[str], at_most: int = 4) -> str:
-    more = f" and {len(names) - at_most} more" if len(names) > at_most else ""
-    return ", ".join(names[:at_most]) + more
+def _degrees(slant: Vectors) -> float:
+    return float(np.degrees(np.arctan(np.linalg.norm(slant))))
 
 
 def _numbering_warnings(series: SeriesInfo) -> list[str]:

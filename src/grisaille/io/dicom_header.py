@@ -22,9 +22,10 @@ from pydicom.uid import (
 from grisaille.core.volume import Modality
 from grisaille.imaging.pet_series import PetSeries
 from grisaille.io.dicom_bytes import EndlessHeader, read_head
+from grisaille.io.dicom_phase_tags import phase_of
 from grisaille.io.dicom_stored import PixelLayout, layout_of
 from grisaille.io.dicom_suv import pet_image
-from grisaille.io.dicom_tags import DAMAGE, count, number, quiet, text, vector, words
+from grisaille.io.dicom_tags import DAMAGE, count, number, quiet, text, values, vector, words
 from grisaille.io.pseudonym import pseudonym
 
 _SINGLE_FRAME = {
@@ -80,6 +81,10 @@ class SliceHeader:
         How they lie in the file.
     frames, frame
         NumberOfFrames, and which of them, from 0, a slice of a multi-frame image is.
+    phase
+        What may tell apart several images at one place, in the order of ``dicom_phase_tags.PHASE_TAGS``.
+    has_value_map
+        Whether a RealWorldValueMappingSequence offers another way from stored to real values.
     """
 
     file: Path
@@ -107,6 +112,8 @@ class SliceHeader:
     pixels: PixelLayout = field(default=PixelLayout(), repr=False)
     frames: int = 1
     frame: int | None = None
+    phase: tuple[float | None, ...] = ()
+    has_value_map: bool = False
 
     @property
     def name(self) -> str:
@@ -196,6 +203,8 @@ def slice_header(file: Path, header: Dataset, pixels: PixelLayout) -> SliceHeade
         pet=pet_image(header) if modality is Modality.PET else None,
         pixels=pixels,
         frames=max(count(header, "NumberOfFrames", 1), 1),
+        phase=phase_of(header),
+        has_value_map=values(header, "RealWorldValueMappingSequence") is not None,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from grisaille.core.run import Run
 from grisaille.core.volume import Modality
 from grisaille.io.dicom_header import NotRead, SliceHeader
 from grisaille.io.dicom_multiframe import read_images
+from grisaille.io.dicom_stacks import describe, split
 from grisaille.io.pseudonym import pseudonym
 
 
@@ -42,6 +43,10 @@ class SeriesInfo:
         The headers, in the order of the files' names.
     notes
         Sentences on what the scan met.
+    stack
+        What its images are like, where the series holds several stacks of comparable size.
+    frame
+        Which of several images at each place it was reduced to, such as ``frame 1``.
     """
 
     uid: str
@@ -50,6 +55,8 @@ class SeriesInfo:
     number: int | None
     slices: tuple[SliceHeader, ...] = field(repr=False)
     notes: tuple[str, ...] = ()
+    stack: str = ""
+    frame: str = ""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -69,7 +76,13 @@ class SeriesInfo:
     @property
     def label(self) -> str:
         """What messages call it."""
-        return f"{self.modality.value} series {self.uid if self.number is None else f'{self.number} ({self.uid})'}"
+        name = self.uid if self.number is None else f"{self.number} ({self.uid})"
+        return f"{self.modality.value} series {name}{f', {self.frame}' if self.frame else ''}"
+
+    @property
+    def contents(self) -> str:
+        """How many images, and what they are like where that tells it from the other stacks of its series."""
+        return f"{len(self.slices)} images{f' ({self.stack})' if self.stack else ''}"
 
 
 @dataclass(frozen=True)
@@ -112,7 +125,8 @@ def scan(path: Path, *, run: Run | None = None) -> DicomScan:
     siblings = sorted(file for file in path.parent.iterdir() if file.is_file())
     found = _scan_files(siblings, path.parent, run)
     key = _group_key(wanted)
-    return DicomScan(tuple(one for one in found.series if _group_key(one.slices[0]) == key), found.skipped)
+    stacks = tuple(one for one in found.series if _group_key(one.slices[0]) == key)
+    return DicomScan(tuple(one for one in stacks if path in one.files) or stacks, found.skipped)
 
 
 def choose(found: DicomScan, modality: Modality, wanted: str | int | None = None) -> SeriesInfo | None:
@@ -121,7 +135,8 @@ def choose(found: DicomScan, modality: Modality, wanted: str | int | None = None
     Parameters
     ----------
     wanted
-        SeriesNumber, SeriesInstanceUID or its pseudonym.
+        SeriesNumber, SeriesInstanceUID or its pseudonym; of several stacks in one series, the
+        pseudonym with the stack's number.
 
     Raises
     ------
@@ -134,23 +149,24 @@ def choose(found: DicomScan, modality: Modality, wanted: str | int | None = None
     matching = candidates if wanted is None else tuple(one for one in candidates if _is_named(one, str(wanted)))
     if len(matching) == 1:
         return matching[0]
-    listed = "; ".join(f"{_number(one)}, id {one.uid}, {len(one.slices)} images" for one in candidates)
+    told = "; ".join(f"{_number(one)}, id {one.uid}, {one.contents}" for one in candidates)
     key = modality.key
     if len(matching) > 1:
         raise AmbiguousSeries(
-            f"{len(matching)} {modality.value} series found where one is expected: {listed}; "
+            f"{len(matching)} {modality.value} series found where one is expected: {told}; "
             f"name one by its number or id with {key}_series (--{key}-series)"
         )
     if wanted is None:
         return None
     raise NoImages(
-        f"no {modality.value} series {wanted} found; there are: {listed or 'none'}; "
+        f"no {modality.value} series {wanted} found; there are: {told or 'none'}; "
         f"name one by its number or id with {key}_series (--{key}-series)"
     )
 
 
 def _is_named(series: SeriesInfo, wanted: str) -> bool:
-    return wanted in (series.uid, series.true_uid, str(series.number)) and wanted not in ("", "None")
+    names = (series.uid, series.uid.partition("-")[0], series.true_uid, str(series.number))
+    return wanted in names and wanted not in ("", "None")
 
 
 def _number(series: SeriesInfo) -> str:
@@ -183,7 +199,8 @@ def _scan_files(files: list[Path], root: Path, run: Run) -> DicomScan:
             continue
         first_of[header.sop_uid] = file
         groups.setdefault(_group_key(header), []).extend(images)
-    series = [_series(headers, skipped) for headers in groups.values()]
+    damaged = tuple(one.file.name for one in skipped if one.is_damaged)
+    series = [stack for headers in groups.values() for stack in _stacks(headers, damaged, skipped)]
     series.sort(key=lambda one: (one.modality, one.number is None, one.number or 0, one.uid))
     return DicomScan(tuple(series), tuple(skipped))
 
@@ -193,19 +210,41 @@ def _group_key(header: SliceHeader) -> tuple[str, str]:
     return header.modality, header.series_uid or f"folder {header.file.parent}"
 
 
-def _series(headers: list[SliceHeader], skipped: list[Skipped]) -> SeriesInfo:
+def _stacks(headers: list[SliceHeader], damaged: Sequence[str], skipped: list[Skipped]) -> Iterator[SeriesInfo]:
+    """A series as one, or as several where its stacks are of comparable size; what is set apart is ``skipped``."""
     first = headers[0]
+    uid = pseudonym(first.series_uid or min(header.sop_uid for header in headers))
     notes = []
     if not first.series_uid:
         notes.append("the files have no SeriesInstanceUID; the images of the folder were taken as one series")
-    damaged = [one.file.name for one in skipped if one.is_damaged]
     if damaged:
-        notes.append(f"{len(damaged)} damaged DICOM file(s) were left out: {', '.join(damaged[:3])}")
-    return SeriesInfo(
-        uid=pseudonym(first.series_uid or min(header.sop_uid for header in headers)),
-        true_uid=first.series_uid,
-        modality=first.modality,
-        number=first.series_number,
-        slices=tuple(headers),
-        notes=tuple(notes),
-    )
+        notes.append(f"{len(damaged)} damaged DICOM file(s) were left out: {listed(damaged, at_most=3)}")
+    found = split(headers)
+    if found.apart:
+        told = [f"{one.header.name} ({one.difference})" for one in found.apart]
+        notes.append(f"{len(told)} image(s) of the series were set apart from its slices: {listed(told)}")
+    for number, stack in enumerate(found.kept, start=1):
+        series = SeriesInfo(
+            uid=uid if len(found.kept) == 1 else f"{uid}-{number}",
+            true_uid=first.series_uid,
+            modality=first.modality,
+            number=first.series_number,
+            slices=stack,
+            notes=tuple(notes),
+            stack="" if len(found.kept) == 1 else _told(stack[0], found.kept),
+        )
+        yield series
+    for one in found.apart:
+        skipped.append(Skipped(one.header.file, f"set apart from {series.label}: {one.difference}"))
+
+
+def _told(first: SliceHeader, stacks: Sequence[Sequence[SliceHeader]]) -> str:
+    frame = f", frame of reference {pseudonym(first.frame_of_reference)}" if first.frame_of_reference else ""
+    several = len({stack[0].frame_of_reference for stack in stacks}) > 1
+    return describe(first) + (frame if several else "")
+
+
+def listed(names: Sequence[str], at_most: int = 4) -> str:
+    """The first of many names, and how many more there are."""
+    more = f" and {len(names) - at_most} more" if len(names) > at_most else ""
+    return ", ".join(names[:at_most]) + more

@@ -12,6 +12,7 @@ from grisaille.io.files import read_file, write_file
 from grisaille.io.image import path_of, suffix_of
 from grisaille.io.label_names import names_inside
 from grisaille.io.sidecar import read_sidecar, sidecar_path, write_names
+from grisaille.io.unsheared import require_straight
 
 SAME_PLACE = 0.05
 """How far, in parts of the smallest voxel edge, labels may lie from the volume they are said to be on."""
@@ -59,8 +60,14 @@ def write_labels(labels: Labels, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     OutputError
-        If it cannot be written whole; nothing is left then.
+        If it cannot be written whole, or a sheared grid would go into NIfTI; nothing is left then.
     """
+    require_straight(labels.grid, labels.source, path_of(path))
+    store_labels(labels, path)
+
+
+def store_labels(labels: Labels, path: str | os.PathLike[str]) -> None:
+    """As ``write_labels``, for grisaille's own eyes: on any grid, exactly as they are."""
     file = path_of(path)
     write_file(labels.voxels, labels.grid, labels.source, file)
     if labels.names or sidecar_path(file).is_file():

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from grisaille.core.anomaly import AnomalyMap
 from grisaille.core.calibration import CalibrationSource, Per
 from grisaille.core.finding import FINDING_COLUMNS, Finding
 from grisaille.core.organ import OrganMap
@@ -23,6 +25,7 @@ from grisaille.io.labels import write_labels
 from grisaille.io.nifti import write_nifti
 from grisaille.io.organs import write_organs_csv
 from grisaille.io.table import cell, write_table
+from grisaille.io.unsheared import SAID, is_refused, straight_array, straight_labels, straight_volume
 from grisaille.io.volumes import write_volume
 
 RESULT_FILES = (
@@ -60,16 +63,21 @@ def write_result(result: Result, out_dir: str | os.PathLike[str], *, overwrite: 
     """
     anomaly = result.anomaly
     with replacing_folder(path_of(out_dir), overwrite=overwrite, owned=RESULT_FILES) as folder:
-        write_nifti(anomaly.scores, anomaly.grid, anomaly.source, folder / "anomaly.nii.gz")
-        write_labels(result.labels, folder / "labels.nii.gz")
+        _write_scores(anomaly.scores, anomaly, folder / "anomaly.nii.gz")
+        write_labels(straight_labels(result.labels), folder / "labels.nii.gz")
         for key, volume in (anomaly.healthy.volumes if anomaly.healthy else {}).items():
-            write_volume(volume, folder / f"healthy_{key}.nii.gz")
+            write_volume(straight_volume(volume), folder / f"healthy_{key}.nii.gz")
         write_findings_csv(result.findings, folder / "findings.csv", result.provenance)
         if result.organ_map is not None:
             write_organs_csv(result.organs, folder / "organs.csv")
-            write_nifti(result.organ_map.z, anomaly.grid, anomaly.source, folder / "organ_z.nii.gz")
-            write_labels(result.organ_map.labels, folder / "organ_labels.nii.gz")
+            _write_scores(result.organ_map.z, anomaly, folder / "organ_z.nii.gz")
+            write_labels(straight_labels(result.organ_map.labels), folder / "organ_labels.nii.gz")
         _write_json(result_json(result), folder / "result.json")
+
+
+def _write_scores(scores: npt.NDArray[np.float32], anomaly: AnomalyMap, path: Path) -> None:
+    values, grid = straight_array(scores, anomaly.grid, anomaly.source)
+    write_nifti(values, grid, anomaly.source, path)
 
 
 def findings_rows(findings: Iterable[Finding]) -> list[list[str]]:
@@ -134,7 +142,7 @@ def result_json(result: Result) -> dict[str, Any]:
             "organs": [asdict(organ) for organ in result.organs],
             "organ_map": _organ_map(result.organ_map),
             "measures": {measure.name: measure.help for measure in anomaly.measures},
-            "warnings": made.warnings,
+            "warnings": made.warnings + ((SAID,) if is_refused(anomaly.grid, anomaly.source) else ()),
             "seconds": made.seconds,
             "versions": made.versions,
         }

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grisaille.core.errors import AmbiguousSeries, GridMismatch, InputError, NoImages, UnreadableFile, UnsuitableVolume
+from grisaille.core.errors import AmbiguousSeries, GridMismatch, InputError, NoImages, UnreadableFile
 from grisaille.core.run import Run
 from grisaille.core.study import Study
-from grisaille.core.volume import Modality, Unit, Volume
+from grisaille.core.volume import Modality, OnIrregular, Unit, Volume
 from grisaille.io.folder import image_files, nothing_in
 from grisaille.io.image import SUFFIXES, path_of, suffix_of
 from grisaille.io.pseudonym import pseudonym
@@ -30,6 +30,8 @@ def read_study(
     pet_unit: Unit | str | None = None,
     ct_series: str | int | None = None,
     pet_series: str | int | None = None,
+    frame: int | None = None,
+    on_irregular: OnIrregular | str = OnIrregular.REFUSE,
     run: Run | None = None,
 ) -> Study:
     """Read the CT and the PET of one patient; either may be absent.
@@ -45,6 +47,12 @@ def read_study(
         ``"suvbw"`` or ``"bqml"``, for a PET file that does not say it.
     ct_series, pet_series
         SeriesNumber, SeriesInstanceUID or its pseudonym, where DICOM holds several.
+    frame
+        Which image of each place, from 0, of the DICOM series that have several (phases, gates,
+        time frames); of four-dimensional files, which volume of the PET, or of the CT where there is none.
+    on_irregular
+        ``"resample"`` interpolates a DICOM series whose slices are missing or unevenly spaced onto
+        even places, and says so in its provenance and warnings; ``"refuse"`` refuses it.
 
     Raises
     ------
@@ -54,14 +62,16 @@ def read_study(
     if path is not None and (ct is not None or pet is not None):
         raise InputError("a study and ct= or pet= were given together; give the study, or the files one by one")
     unit = chosen(Unit, pet_unit, "PET unit")
+    how = _how(on_irregular, run)
     if path is not None:
-        return _from_path(path_of(path), unit, ct_series, pet_series, run)
-    parts = []
+        sources = _in_path(path_of(path), unit, {Modality.CT: ct_series, Modality.PET: pet_series}, run)
+        return _together(_read_all(sources, frame, how), [path_of(path)])
+    sources = []
     if ct is not None:
-        parts.append(_read(path_of(ct), Modality.CT, series=ct_series, run=run))
+        sources.append(_in_place(path_of(ct), Modality.CT, series=ct_series, run=run))
     if pet is not None:
-        parts.append(_read(path_of(pet), Modality.PET, unit, series=pet_series, run=run))
-    return _together(parts, [path_of(one) for one in (ct, pet) if one is not None])
+        sources.append(_in_place(path_of(pet), Modality.PET, unit, series=pet_series, run=run))
+    return _together(_read_all(sources, frame, how), [path_of(one) for one in (ct, pet) if one is not None])
 
 
 def read_volume(
@@ -71,6 +81,7 @@ def read_volume(
     unit: Unit | str | None = None,
     series: str | int | None = None,
     frame: int | None = None,
+    on_irregular: OnIrregular | str = OnIrregular.REFUSE,
     run: Run | None = None,
 ) -> Volume:
     """Read one volume from an image file, a DICOM file or a DICOM folder.
@@ -83,7 +94,10 @@ def read_volume(
     series
         SeriesNumber, SeriesInstanceUID or its pseudonym, where a DICOM folder holds several.
     frame
-        Which volume of a four-dimensional file, from 0.
+        Which volume of a four-dimensional file, or which image of each place of a DICOM series that
+        has several (phases, gates, time frames), from 0.
+    on_irregular
+        As ``read_study`` has it.
 
     Raises
     ------
@@ -91,7 +105,25 @@ def read_volume(
         If it cannot be read, or something has to be named.
     """
     what, units = chosen(Modality, modality, "modality"), chosen(Unit, unit, "unit")
-    return _read(path_of(path), what, units, series=series, frame=frame, run=run).volume
+    source = _in_place(path_of(path), what, units, series=series, run=run)
+    return _read(source, frame, _how(on_irregular, run)).volume
+
+
+@dataclass(frozen=True)
+class _How:
+    """What a reading needs to know beside what it reads."""
+
+    on_irregular: OnIrregular
+    run: Run | None
+
+
+@dataclass(frozen=True)
+class _Source:
+    """An image file or a DICOM series, not yet read, and what is said of it."""
+
+    place: Path | SeriesInfo
+    modality: Modality | None
+    unit: Unit | None
 
 
 @dataclass(frozen=True)
@@ -102,49 +134,74 @@ class _Part:
     patient: str = ""
 
 
-def _from_path(
-    path: Path, unit: Unit | None, ct_series: str | int | None, pet_series: str | int | None, run: Run | None
-) -> Study:
-    """The study that a file or a folder holds."""
+def _how(on_irregular: OnIrregular | str, run: Run | None) -> _How:
+    return _How(chosen(OnIrregular, on_irregular, "answer to irregular slices") or OnIrregular.REFUSE, run)
+
+
+def _in_path(path: Path, unit: Unit | None, series: dict[Modality, str | int | None], run: Run | None) -> list[_Source]:
+    """The parts of the study that a file or a folder holds."""
     if not path.is_dir():
-        return _together([_read(path, None, unit, run=run)], [path])
+        return [_in_place(path, None, unit, run=run)]
     folder = image_files(path)
     if folder.images:
-        if ct_series is not None or pet_series is not None:
+        if any(named is not None for named in series.values()):
             raise InputError(f"{path.name} holds image files and no DICOM series; name the files with ct= and pet=")
         files = [(folder.only(modality), modality) for modality in folder.images]
-        read = [
-            _read(file, modality, unit if modality is Modality.PET else None, run=run)
+        return [
+            _Source(file, modality, unit if modality is Modality.PET else None)
             for file, modality in files
             if file is not None
         ]
-        return _together(read, [path])
-    wanted = {Modality.CT: ct_series, Modality.PET: pet_series}
-    return _together(_dicom_parts(path, wanted, unit, folder.skipped, run), [path])
+    return _dicom_sources(path, series, unit, folder.skipped, run)
 
 
-def _read(
+def _in_place(
     path: Path,
     modality: Modality | None,
     unit: Unit | None = None,
     *,
     series: str | int | None = None,
-    frame: int | None = None,
     run: Run | None = None,
-) -> _Part:
-    """One volume from one place."""
+) -> _Source:
+    """One volume in one place."""
     if suffix_of(path) and not path.is_dir():
         if series is not None:
             raise InputError(f"{path.name} holds no DICOM series, so series {series} is not there; leave it out")
-        return _Part(read_file_volume(path, modality=modality, unit=unit, frame=frame))
-    if frame is not None:
-        raise UnsuitableVolume(f"{path.name} holds single-frame DICOM, so frame {frame} is not there; leave it out")
-    return _dicom_part(path, modality, unit, series, run)
+        return _Source(path, modality, unit)
+    info = _dicom_info(path, modality, series, run)
+    return _Source(info, info.modality, unit)
 
 
-def _dicom_part(
-    path: Path, modality: Modality | None, unit: Unit | None, series: str | int | None, run: Run | None
-) -> _Part:
+def _read_all(sources: list[_Source], frame: int | None, how: _How) -> list[_Part]:
+    """Every part; a frame is that of the parts which have several, and of the PET, or the first, where none has."""
+    takes = [frame is not None and _has_frames(source) for source in sources]
+    if frame is not None and sources and not any(takes):
+        kinds = [source.modality for source in sources]
+        takes[kinds.index(Modality.PET) if Modality.PET in kinds else 0] = True
+    return [_read(source, frame if takes_it else None, how) for source, takes_it in zip(sources, takes, strict=True)]
+
+
+def _has_frames(source: _Source) -> bool:
+    if isinstance(source.place, Path):
+        return False
+    from grisaille.io.dicom import frames_of
+
+    return len(frames_of(source.place)) > 1
+
+
+def _read(source: _Source, frame: int | None, how: _How) -> _Part:
+    place, unit = source.place, source.unit
+    if isinstance(place, Path):
+        return _Part(read_file_volume(place, modality=source.modality, unit=unit, frame=frame))
+    from grisaille.io.dicom import read_series
+
+    volume = read_series(place, unit=unit, frame=frame, on_irregular=how.on_irregular, run=how.run)
+    if unit not in (None, volume.unit):
+        raise InputError(f"{place.label} is in {volume.unit.value} by its header, not in {unit}; leave the unit out")
+    return _Part(volume, place.patient)
+
+
+def _dicom_info(path: Path, modality: Modality | None, series: str | int | None, run: Run | None) -> SeriesInfo:
     """The one DICOM series of a folder, or the one that a file belongs to."""
     from grisaille.io.dicom import choose, scan
 
@@ -169,16 +226,16 @@ def _dicom_part(
         what = "" if modality is None else f"{modality.value} "
         skipped = [(one.file, one.reason) for one in found.skipped]
         raise nothing_in(path.name, skipped, f"no {what}images" if series is None else f"no series {series}")
-    return _dicom_series(infos[0], unit, run)
+    return infos[0]
 
 
-def _dicom_parts(
+def _dicom_sources(
     path: Path,
     wanted: dict[Modality, str | int | None],
     unit: Unit | None,
     skipped: tuple[tuple[Path, str], ...],
     run: Run | None,
-) -> list[_Part]:
+) -> list[_Source]:
     """The CT and the PET series of a folder; another modality only where there is neither."""
     from grisaille.io.dicom import choose, scan
 
@@ -191,16 +248,7 @@ def _dicom_parts(
         raise nothing_in(
             path.name, [*skipped, *((one.file, one.reason) for one in found.skipped if one.file not in files)]
         )
-    return [_dicom_series(info, unit if info.modality is Modality.PET else None, run) for info in infos]
-
-
-def _dicom_series(info: SeriesInfo, unit: Unit | None, run: Run | None) -> _Part:
-    from grisaille.io.dicom import read_series
-
-    volume = read_series(info, unit=unit, run=run)
-    if unit not in (None, volume.unit):
-        raise InputError(f"{info.label} is in {volume.unit.value} by its header, not in {unit}; leave the unit out")
-    return _Part(volume, info.patient)
+    return [_Source(info, info.modality, unit if info.modality is Modality.PET else None) for info in infos]
 
 
 def _together(parts: list[_Part], paths: list[Path]) -> Study:

@@ -16,6 +16,7 @@ from grisaille.core.volume import Modality, Unit, Volume, VolumeProvenance
 from grisaille.io.files import read_file, write_file
 from grisaille.io.image import path_of, require_file, stem_of
 from grisaille.io.sidecar import Choice, Sidecar, parsed, read_sidecar, write_volume_sidecar
+from grisaille.io.unsheared import require_straight
 
 MOST_NOT_FINITE = 0.01
 """Share of NaN and infinite voxels that is mended; more is refused."""
@@ -128,9 +129,10 @@ def write_volume(volume: Volume, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     OutputError
-        If it cannot be written whole.
+        If it cannot be written whole, or a sheared grid would go into NIfTI.
     """
     target = path_of(path)
+    require_straight(volume.grid, volume.source, target)
     write_file(volume.voxels, volume.grid, volume.source, target)
     write_volume_sidecar(target, volume.modality, volume.unit)
 
