@@ -9,20 +9,8 @@ import pytest
 from dicom_cases import CASES
 from series_checks import Case, outcome
 
-BY_THE_FRAME_READER = (
-    "Enhanced PET in one file, slope of each frame",
-    "Enhanced CT in one file",
-    "files without preamble",
-)
-"""Cases of a decoder that reads multi-frame images and files without file meta information."""
 
-
-def _marked(case: Case) -> object:
-    marks = [pytest.mark.xfail(reason="needs the reader of frames")] if case.name in BY_THE_FRAME_READER else []
-    return pytest.param(case, marks=marks, id=case.name)
-
-
-@pytest.mark.parametrize("case", [_marked(case) for case in CASES])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_series_is_read_right_or_refused_for_its_reason(tmp_path: Path, case: Case) -> None:
     case.build(tmp_path)
     for expected in case.expected:
