@@ -3,8 +3,9 @@
     python benchmarks/dicom_bombs.py [NAME ...]
 
 Each file (MEDICAL.md 6.1; rows 33 and 34 of 6.4) is read in a process of its own under a limit of
-address space. Told are the sentence it ends in, the seconds beyond the import, the peak memory
-beyond that of the bare import, and all the peak memory of the decoding process where one was started.
+address space. Told are the sentence it ends in, the seconds beyond the import (and those
+of CPU, which a busy machine does not change), the peak memory beyond that of the bare import, and all
+the peak memory of the decoding process where one was started.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ from grisaille.core.errors import GrisailleError
 from grisaille.io.dicom import read_series, scan
 def peak(who):
     return resource.getrusage(who).ru_maxrss
-bare, started, said = peak(resource.RUSAGE_SELF), time.perf_counter(), ""
+def cpu():
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+bare, before, started, said = peak(resource.RUSAGE_SELF), cpu(), time.perf_counter(), ""
 try:
     found = scan({file!r} if {is_one} else {folder!r})
     said = "; ".join(one.reason for one in found.skipped)
@@ -46,7 +50,8 @@ except GrisailleError as error:
 except BaseException as error:
     said = f"NOT OURS {{type(error).__name__}}"
 seconds = time.perf_counter() - started
-print(json.dumps([said, seconds, (peak(resource.RUSAGE_SELF) - bare) / 1000, peak(resource.RUSAGE_CHILDREN) / 1000]))
+more, child = peak(resource.RUSAGE_SELF) - bare, peak(resource.RUSAGE_CHILDREN)
+print(json.dumps([said, seconds, cpu() - before, more / 1000, child / 1000]))
 """
 
 
@@ -66,8 +71,8 @@ def outcome(bomb: Callable[[Path], bytes], *, is_one: bool = True) -> dict[str, 
     row: dict[str, Any] = {"file": bomb.__name__, "MB": size / 1e6}
     if done.returncode:
         return {**row, "outcome": f"DIED with {done.returncode}", "s": time.monotonic() - started, "MB more": None}
-    said, seconds, more, child = json.loads(done.stdout.splitlines()[-1])
-    return {**row, "outcome": said, "s": seconds, "MB more": more, "MB of decoder": child}
+    said, seconds, used, more, child = json.loads(done.stdout.splitlines()[-1])
+    return {**row, "outcome": said, "s": seconds, "CPU-s": used, "MB more": more, "MB of decoder": child}
 
 
 def main(names: list[str]) -> int:

@@ -70,7 +70,8 @@ def read_series(
         series=series.uid,
     )
     if geometry.regrid is None:  # else slices of the grid are not the files' any more
-        source = replace(source, files=tuple(dict.fromkeys(series.slices[index].file for index in geometry.order)))
+        files = dict.fromkeys(series.slices[index].file for index in geometry.order)
+        source = replace(source, files=tuple(files))
     provenance = VolumeProvenance(
         geometry=geometry.verdict,
         suv=quantity.suv,

@@ -18,7 +18,7 @@ from pydicom.uid import UID, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from grisaille.core.errors import UnreadableFile
 from grisaille.core.run import Run
-from grisaille.io.dicom_child import ANSWER, Frame, Job, decoded
+from grisaille.io.dicom_child import ANSWER, Frame, Job, decoded, reason
 from grisaille.io.dicom_header import SliceHeader
 from grisaille.io.dicom_stored import Stored, WrongPixels, read_frame
 from grisaille.io.dicom_tags import DAMAGE, quiet
@@ -88,7 +88,7 @@ def _decoded_here(label: str, slices: Sequence[SliceHeader]) -> Generator[Stored
             with quiet():
                 found = next(pixels)
         except (*DAMAGE, StopIteration) as error:
-            raise _damaged(label, header, type(error).__name__) from None
+            raise _damaged(label, header, reason(error)) from None
         yield _checked(label, header, found)
 
 
@@ -211,7 +211,7 @@ def _next(stdout: IO[bytes], largest: int) -> Stored | str | None:
         return None
     is_good, kind, rows, columns, size = ANSWER.unpack(head)
     if not is_good:
-        return stdout.read(min(size, 100)).decode("ascii", "replace")
+        return stdout.read(min(size, 200)).decode("ascii", "replace")
     if kind not in _KINDS or size != rows * columns * int(kind[1:]) or rows * columns > largest:
         raise ValueError("not an answer")
     pixels = np.empty((rows, columns), f"<{kind.decode()}")
