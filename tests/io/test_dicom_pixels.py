@@ -171,7 +171,7 @@ class TestDamage:
     def test_a_file_cut_off_in_its_pixels_is_named_and_not_filled_with_zeros(self, tmp_path: Path) -> None:
         files = write_series(tmp_path, change=lambda image, k: put_pixels(image, np.zeros((64, 64), np.int16)))
         files[3].write_bytes(files[3].read_bytes()[:-100])
-        with pytest.raises(UnreadableFile, match=r"pixels of CT1_003\.dcm are truncated or damaged"):
+        with pytest.raises(UnreadableFile, match=r"CT1_003\.dcm is cut off in its pixels"):
             decoded(tmp_path)
         files[3].write_bytes(files[3].read_bytes()[:2000])
         with pytest.raises(UnreadableFile, match=r"CT1_003\.dcm is truncated: 2000 bytes, expected at least 8192"):
@@ -190,7 +190,7 @@ class TestDamage:
         image = build_image()
         put_pixels(image, np.zeros((2, 2), np.int16))
         save(image, files[0])
-        with pytest.raises(UnreadableFile, match=r"decodes to \(2, 2\) pixels, expected \(4, 3\)"):
+        with pytest.raises(UnreadableFile, match=r"CT1_000\.dcm has 8 bytes of pixels, expected 24"):
             decode(series, (0,))
 
     @pytest.mark.parametrize("size", [65535, 5000])
@@ -215,7 +215,7 @@ class TestDamage:
     @pytest.mark.parametrize(
         ("syntax", "words"),
         [
-            (HTJ2KLossless, "High-Throughput JPEG 2000.*install pylibjpeg-openjpeg"),
+            (HTJ2KLossless, "High-Throughput JPEG 2000.*install pylibjpeg and pylibjpeg-openjpeg"),
             ("1.2.840.10008.1.2.4.100", "MPEG2.*convert it"),
             ("1.2.3.SMITH", "stored as an unknown transfer syntax"),
         ],

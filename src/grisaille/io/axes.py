@@ -7,6 +7,7 @@ is listed z, y, x. ``canonical`` and ``to_source`` are exact inverses, bit for b
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import permutations
 from typing import Any
 
@@ -63,6 +64,20 @@ def canonical(
     source = Source(format, order, flipped, affine, name, series, _letters(order, flipped))
     turned = np.flip(array_ijk.transpose(order), _flipped_axes(flipped))
     return np.ascontiguousarray(turned), grid, source
+
+
+def laid_out(
+    shape_ijk: tuple[int, int, int],
+    affine_lps_xyz: Affine,
+    allocate: Callable[[tuple[int, int, int]], npt.NDArray[Any]],
+) -> npt.NDArray[Any]:
+    """An array of a file's (i, j, k) whose memory lies as ``canonical`` wants it, which then copies nothing.
+
+    ``allocate`` is given the shape in memory, (z, y, x), and gives the array.
+    """
+    order, flipped = _nearest_axes(np.asarray(affine_lps_xyz, dtype=np.float64))
+    z, y, x = (shape_ijk[axis] for axis in order)
+    return np.flip(allocate((z, y, x)), _flipped_axes(flipped)).transpose(np.argsort(order))
 
 
 def to_source(array_zyx: npt.NDArray[Any], grid: Grid, source: Source) -> tuple[npt.NDArray[Any], Affine]:

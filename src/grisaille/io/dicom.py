@@ -59,7 +59,7 @@ def read_series(
     series = one_frame(series, frame)
     geometry = stack(series, on_irregular)
     quantity = quantity_of(series, geometry.order, unit, overrides)
-    decoded = decode(series, geometry.order, quantity.factors, run=run)
+    decoded = decode(series, geometry.order, quantity.factors, affine=geometry.affine, run=run)
     values = decoded.values if geometry.regrid is None else geometry.regrid.apply(decoded.values)
     values, mended = finite_values(values, quantity.unit, series.label)
     voxels, grid, source = canonical(
@@ -70,7 +70,7 @@ def read_series(
         series=series.uid,
     )
     if geometry.regrid is None:  # else slices of the grid are not the files' any more
-        source = replace(source, files=tuple(series.files[index] for index in geometry.order))
+        source = replace(source, files=tuple(dict.fromkeys(series.slices[index].file for index in geometry.order)))
     provenance = VolumeProvenance(
         geometry=geometry.verdict,
         suv=quantity.suv,

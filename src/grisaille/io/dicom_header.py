@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydicom import Dataset, dcmread
-from pydicom.filereader import read_file_meta_info
+from pydicom import Dataset
 from pydicom.uid import (
     UID,
     CTImageStorage,
-    DeflatedExplicitVRLittleEndian,
     EnhancedCTImageStorage,
     EnhancedMRImageStorage,
     EnhancedPETImageStorage,
@@ -23,8 +21,10 @@ from pydicom.uid import (
 
 from grisaille.core.volume import Modality
 from grisaille.imaging.pet_series import PetSeries
+from grisaille.io.dicom_bytes import EndlessHeader, read_head
 from grisaille.io.dicom_doubts import Doubt, doubts_of
 from grisaille.io.dicom_phase_tags import phase_of
+from grisaille.io.dicom_stored import PixelLayout, layout_of
 from grisaille.io.dicom_suv import pet_image
 from grisaille.io.dicom_tags import DAMAGE, count, number, quiet, text, values, vector, words
 from grisaille.io.pseudonym import pseudonym
@@ -84,6 +84,10 @@ class SliceHeader:
         Whether a RealWorldValueMappingSequence offers another way from stored to real values.
     doubts
         What a user should know of the file though its values are sound.
+    pixels
+        How they lie in the file.
+    frames, frame
+        NumberOfFrames, and which of them, from 0, a slice of a multi-frame image is.
     """
 
     file: Path
@@ -111,15 +115,18 @@ class SliceHeader:
     phase: tuple[float | None, ...] = ()
     has_value_map: bool = False
     doubts: tuple[Doubt, ...] = ()
+    pixels: PixelLayout = field(default=PixelLayout(), repr=False)
+    frames: int = 1
+    frame: int | None = None
 
     @property
     def name(self) -> str:
         """What messages call it."""
-        return self.file.name
+        return self.file.name if self.frame is None else f"{self.file.name} (frame {self.frame})"
 
     @property
     def declared_bytes(self) -> int:
-        """Size of the decoded pixels by what the header says."""
+        """Size of the decoded pixels of one frame by what the header says."""
         return self.rows * self.columns * self.samples * max(self.bits_allocated, 8) // 8
 
 
@@ -131,20 +138,19 @@ def read_header(file: Path) -> SliceHeader:
     NotRead
         If the file is no such image or is damaged.
     """
-    has_preamble = _sniff(file)
+    _sniff(file)
     try:
         with quiet():
-            # pydicom inflates a deflated file whole, however large it gets, to read its header.
-            if has_preamble and read_file_meta_info(file).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
-                raise NotRead("deflated DICOM is not read; convert it to explicit little endian")
-            header = dcmread(file, stop_before_pixels=True, force=True)
-            return _slice_header(file, header)
+            header, place, size = read_head(file)
+            return slice_header(file, header, layout_of(header, place, size))
+    except EndlessHeader:
+        raise NotRead("its header is longer than any real one; damaged or made to do harm", is_damaged=True) from None
     except DAMAGE as error:
         raise NotRead(f"damaged DICOM header ({type(error).__name__})", is_damaged=True) from None
 
 
-def _sniff(file: Path) -> bool:
-    """Whether a DICOM file has its preamble; without it only a plausible first element is believed."""
+def _sniff(file: Path) -> None:
+    """A DICOM file has its preamble; without it only a plausible first element is believed."""
     try:
         with file.open("rb") as stream:
             head = stream.read(_PREAMBLE + 4)
@@ -153,16 +159,17 @@ def _sniff(file: Path) -> bool:
     if not head:
         raise NotRead("empty file")
     if head[_PREAMBLE:] == b"DICM":
-        return True
+        return
     group, element = int.from_bytes(head[:2], "little"), int.from_bytes(head[2:4], "little")
     length = int.from_bytes(head[4:8], "little")
     is_explicit = head[4:6] in (b"UL", b"UI", b"CS", b"OB", b"SH", b"DA")
-    if len(head) > _PREAMBLE and group in (2, 8) and element <= 0x0022 and (is_explicit or length <= 64):
-        return False
-    raise NotRead("not a DICOM file")
+    is_plausible = group in (2, 8) and element <= 0x0022 and (is_explicit or length <= 64)
+    if len(head) <= _PREAMBLE or not is_plausible:
+        raise NotRead("not a DICOM file")
 
 
-def _slice_header(file: Path, header: Dataset) -> SliceHeader:
+def slice_header(file: Path, header: Dataset, pixels: PixelLayout) -> SliceHeader:
+    """What a header says of one image, or of one frame if its functional groups were laid out flat."""
     sop_class = text(header, "SOPClassUID") or text(header.file_meta, "MediaStorageSOPClassUID")
     modality = _SINGLE_FRAME.get(UID(sop_class)) or _MULTI_FRAME.get(UID(sop_class))
     if modality is None and not sop_class:
@@ -201,6 +208,8 @@ def _slice_header(file: Path, header: Dataset) -> SliceHeader:
         phase=phase_of(header),
         has_value_map=values(header, "RealWorldValueMappingSequence") is not None,
         doubts=doubts_of(file, header),
+        pixels=pixels,
+        frames=max(count(header, "NumberOfFrames", 1), 1),
     )
 
 

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import psutil
-from pydicom import Dataset, dcmread
-from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import HTJ2K, UID, HTJ2KLossless, HTJ2KLosslessRPCL, ImplicitVRLittleEndian
 
-from grisaille.core.errors import OutOfMemory, UnreadableFile, UnsuitableVolume
+from grisaille.core.errors import UnreadableFile
 from grisaille.core.run import Run
 from grisaille.core.volume import Modality
+from grisaille.io.axes import laid_out
+from grisaille.io.dicom_decoder import stored_pixels
+from grisaille.io.dicom_guard import require_memory, require_sane
 from grisaille.io.dicom_header import SliceHeader
 from grisaille.io.dicom_scan import SeriesInfo
-from grisaille.io.dicom_tags import DAMAGE, number, quiet
+from grisaille.io.dicom_stored import Stored, padding_in
+from grisaille.io.dicom_tags import quiet
+from grisaille.io.voxel_cache import Kept, VoxelCache, key_of
 
-LARGEST_SLICE_BYTES = 2**28
-"""A slice of 11585 x 11585 pixels in 16 bits; no scanner's is near it."""
-LARGEST_RATIO = 2000
-"""Decoded to file size, beyond which a large slice is taken for a decompression bomb."""
-HARMLESS_BYTES = 2**23
-
+LARGEST_IN_MEMORY = 2**31
+"""Bytes in float32; a larger series is kept in a file that is mapped into memory."""
 _FILLING = {Modality.CT: -1024.0}
-_NEEDED = [
-    "BitsAllocated", "BitsStored", "Columns", "FloatPixelData", "HighBit", "NumberOfFrames",
-    "PhotometricInterpretation", "PixelData", "PixelPaddingRangeLimit", "PixelPaddingValue",
-    "PixelRepresentation", "PlanarConfiguration", "Rows", "SamplesPerPixel",
-]  # fmt: skip
+_INT16 = np.iinfo(np.int16)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +36,28 @@ class Decoded:
     warnings: tuple[str, ...]
 
 
+class _Beyond16Bits(Exception):
+    """A CT of whole numbers has some that int16 does not hold."""
+
+
 def decode(
-    series: SeriesInfo, order: Sequence[int], factors: npt.NDArray[np.float64] | None = None, *, run: Run | None = None
+    series: SeriesInfo,
+    order: Sequence[int],
+    factors: npt.NDArray[np.float64] | None = None,
+    *,
+    affine: npt.NDArray[np.float64] | None = None,
+    run: Run | None = None,
 ) -> Decoded:
     """The values of the slices in ``order``: stored value times slope plus intercept, times the slice's factor.
 
     Pixels that the file calls padding become air (-1024 HU) in CT and 0 elsewhere. The polarity of
     MONOCHROME1 concerns the screen, not the values.
+
+    Parameters
+    ----------
+    affine
+        (4, 4) from index (column, row, slice) to LPS millimetres. With it the array lies in memory as
+        ``axes.canonical`` will want it, which then needs no copy.
 
     Raises
     ------
@@ -57,35 +66,117 @@ def decode(
     UnsuitableVolume
         If the images are no measurements (colour).
     OutOfMemory
-        If the volume does not fit into memory.
+        If the volume does not fit into memory, or one over ``LARGEST_IN_MEMORY`` not onto the disk.
     """
     run = run or Run()
-    slices = [series.slices[index] for index in order]
+    slices = tuple(series.slices[index] for index in order)
     with quiet():
-        for header in slices:
-            _require_sane(series, header)
-    _require_memory(series, slices)
-    rescales = [_rescale(series, header) for header in slices]
+        require_sane(series.label, slices)
+    rescales = tuple(_rescale(series, header) for header in slices)
     scales = np.ones(len(slices)) if factors is None else factors
-    is_integral = series.modality is Modality.CT and all(
-        float(part).is_integer() for rescale in rescales for part in rescale
-    )
-    volume = np.empty((len(slices), slices[0].rows, slices[0].columns), np.int16 if is_integral else np.float32)
-    padded = 0
-    for index in run.track(range(len(slices)), f"reading {series.label}"):
-        stored, is_padding = _stored(series, slices[index])
-        slope, intercept = rescales[index]
-        # In float64 for one slice, so that the result is rounded once.
-        values = (stored.astype(np.float64) * slope + intercept) * scales[index]
-        values[is_padding] = _FILLING.get(series.modality, 0.0)
-        if volume.dtype == np.int16 and (values.min() < -(2**15) or values.max() >= 2**15):
-            volume = volume.astype(np.float32)
-        volume[index] = values
-        padded += int(is_padding.sum())
-    return Decoded(volume, _warnings(series, slices, padded))
+    plan = _Plan(series, slices, rescales, scales, affine)
+    kinds: list[np.dtype[Any]] = [np.dtype(np.float32)]
+    if series.modality is Modality.CT and all(float(part).is_integer() for pair in rescales for part in pair):
+        kinds.insert(0, np.dtype(np.int16))
+    for dtype in kinds:
+        try:
+            values, padded = plan.values(dtype, run)
+        except _Beyond16Bits:
+            continue
+        return Decoded(values, _warnings(series, slices, padded))
+    raise AssertionError("float32 holds every value")
 
 
-def _warnings(series: SeriesInfo, slices: list[SliceHeader], padded: int) -> tuple[str, ...]:
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """What is to be read, and how it becomes values."""
+
+    series: SeriesInfo
+    slices: tuple[SliceHeader, ...]
+    rescales: tuple[tuple[float, float], ...]
+    scales: npt.NDArray[np.float64]
+    affine: npt.NDArray[np.float64] | None
+
+    def values(self, dtype: np.dtype[Any], run: Run) -> tuple[npt.NDArray[Any], int]:
+        """(slice, row, column), and how many of them are padding."""
+        shape = self.slices[0].columns, self.slices[0].rows, len(self.slices)
+        size = int(np.prod(shape, dtype=np.int64))
+        if 4 * size <= LARGEST_IN_MEMORY:
+            require_memory(self.series.label, size * dtype.itemsize)
+            values = self._laid_out(shape, lambda laid: np.empty(laid, dtype))
+            return values, self._fill(values, run)
+        kept: list[Kept] = []
+
+        def mapped(laid: tuple[int, ...]) -> npt.NDArray[Any]:
+            def fill(empty: npt.NDArray[Any]) -> dict[str, int]:
+                return {"padded": self._fill(self._laid_out(shape, lambda _: empty), run)}
+
+            cache = VoxelCache.of(run)
+            kept.append(cache.voxels(self._key(laid, dtype), laid, dtype, fill, label=self.series.label, run=run))
+            return kept[0].voxels
+
+        return self._laid_out(shape, mapped), kept[0].notes["padded"]
+
+    def _laid_out(self, shape: tuple[int, int, int], allocate: Callable[..., npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        """(slice, row, column) view of memory that lies in the patient's order."""
+        affine = np.eye(4) if self.affine is None else self.affine
+        return laid_out(shape, affine, allocate).transpose(2, 1, 0)
+
+    def _key(self, laid: tuple[int, ...], dtype: np.dtype[Any]) -> str:
+        parts: list[object] = [laid, dtype.str, self.rescales, self.scales.tolist()]
+        parts.append(None if self.affine is None else np.sign(self.affine[:3, :3]).tolist())
+        for header in self.slices:
+            stat = header.file.stat()
+            parts.append((header.sop_uid, header.frame, stat.st_size, stat.st_mtime_ns, header.pixels.padding))
+        return key_of(parts)
+
+    def _fill(self, values: npt.NDArray[Any], run: Run) -> int:
+        padded = 0
+        label = self.series.label
+        with closing(stored_pixels(label, self.slices, run)) as pixels:
+            for index, stored in enumerate(run.track(pixels, f"reading {label}", total=len(self.slices))):
+                slope, intercept = self.rescales[index]
+                is_padding = padding_in(stored, self.slices[index].pixels)
+                _write(stored, slope, intercept, float(self.scales[index]), is_padding, values[index])
+                if is_padding is not None:
+                    values[index][is_padding] = _FILLING.get(self.series.modality, 0.0)
+                    padded += int(is_padding.sum())
+        return padded
+
+
+def _write(
+    stored: Stored,
+    slope: float,
+    intercept: float,
+    scale: float,
+    is_padding: npt.NDArray[np.bool_] | None,
+    values: npt.NDArray[Any],
+) -> None:
+    """Rescale one slice into ``values``, rounded once."""
+    if values.dtype == np.int16:
+        if _is_within(stored, slope, intercept):
+            if slope == 1 and stored.dtype.itemsize == 2 and _INT16.min <= intercept <= _INT16.max:
+                # Modulo 2**16 an unsigned pixel and a negative intercept add up as they should.
+                np.add(stored.view(np.int16), np.int16(intercept), out=values)
+                return
+        elif is_padding is None or not _is_within(stored[~is_padding], slope, intercept):
+            raise _Beyond16Bits
+    rescaled = np.multiply(stored, slope, dtype=np.float64)
+    rescaled += intercept
+    if scale != 1:
+        rescaled *= scale
+    np.copyto(values, rescaled, casting="unsafe")
+
+
+def _is_within(stored: Stored, slope: float, intercept: float) -> bool:
+    """Whether int16 holds all the values."""
+    if stored.dtype.kind == "f" or not stored.size:
+        return not stored.size
+    ends = int(stored.min()) * slope + intercept, int(stored.max()) * slope + intercept
+    return _INT16.min <= min(ends) and max(ends) <= _INT16.max
+
+
+def _warnings(series: SeriesInfo, slices: Sequence[SliceHeader], padded: int) -> tuple[str, ...]:
     warnings = []
     if padded:
         filling = _FILLING.get(series.modality, 0.0)
@@ -96,96 +187,18 @@ def _warnings(series: SeriesInfo, slices: list[SliceHeader], padded: int) -> tup
     return tuple(warnings)
 
 
-def _require_sane(series: SeriesInfo, header: SliceHeader) -> None:
-    """Refuse by the header what would be dangerous or senseless to decode."""
-    name = f"{series.label}: {header.file.name}"
-    if header.samples != 1 or not header.photometric.startswith("MONOCHROME"):
-        raise UnsuitableVolume(f"{name} is a colour picture, expected one measured value a pixel")
-    declared, present = header.declared_bytes, header.file.stat().st_size
-    if declared > LARGEST_SLICE_BYTES or declared > max(HARMLESS_BYTES, LARGEST_RATIO * present):
-        raise UnreadableFile(
-            f"{name} declares {header.rows} x {header.columns} pixels ({declared / 1e6:.0f} MB) in a file of "
-            f"{present / 1e6:.3f} MB, which no scanner writes; the file is damaged or made to do harm"
-        )
-    syntax = UID(header.transfer_syntax or ImplicitVRLittleEndian)
-    if not _is_decodable(syntax):
-        # An unknown syntax is not repeated: anything may stand there.
-        known = syntax.name if syntax.is_transfer_syntax else "an unknown transfer syntax"
-        remedy = (
-            "install pylibjpeg-openjpeg"
-            if syntax in (HTJ2K, HTJ2KLossless, HTJ2KLosslessRPCL)
-            else "convert it to explicit little endian"
-        )
-        raise UnreadableFile(f"{name} is stored as {known}, which cannot be decoded here; {remedy}")
-    if not syntax.is_compressed and declared > present:
-        raise UnreadableFile(
-            f"{name} is truncated: {present} bytes, expected at least {declared} of pixels; copy the file again"
-        )
-
-
-def _is_decodable(syntax: UID) -> bool:
-    try:
-        return bool(get_decoder(syntax).is_available)
-    except NotImplementedError:
-        return False
-
-
-def _require_memory(series: SeriesInfo, slices: list[SliceHeader]) -> None:
-    # Twice: the decoded slices and their copy in the patient's axes.
-    needed = 2 * 4 * len(slices) * slices[0].rows * slices[0].columns
-    free = psutil.virtual_memory().available
-    if needed > free:
-        raise OutOfMemory(
-            f"{series.label} needs {needed / 1e9:.1f} GB to read, {free / 1e9:.1f} GB are free; "
-            "close other programs or crop the series"
-        )
-
-
 def _rescale(series: SeriesInfo, header: SliceHeader) -> tuple[float, float]:
     """Slope and intercept; only CT needs both, since without them its values are not HU."""
     slope, intercept = header.slope, header.intercept
     if series.modality is Modality.CT and (slope is None or intercept is None):
         raise UnreadableFile(
-            f"{series.label}: {header.file.name} has no RescaleSlope (0028,1053) or RescaleIntercept (0028,1052), "
+            f"{series.label}: {header.name} has no RescaleSlope (0028,1053) or RescaleIntercept (0028,1052), "
             "so its values are not HU; export the series again"
         )
     slope, intercept = 1.0 if slope is None else slope, intercept or 0.0
     if not np.isfinite([slope, intercept]).all() or slope == 0:
         raise UnreadableFile(
-            f"{series.label}: {header.file.name} has RescaleSlope (0028,1053) 0 or an unreadable rescale, expected "
+            f"{series.label}: {header.name} has RescaleSlope (0028,1053) 0 or an unreadable rescale, expected "
             "two numbers; export the series again"
         )
     return slope, intercept
-
-
-def _stored(series: SeriesInfo, header: SliceHeader) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
-    """(row, column) stored values, and which of them are padding."""
-    try:
-        with quiet():
-            image = dcmread(header.file, force=True, specific_tags=_NEEDED)
-            pixels = image.pixel_array
-            is_padding = _padding(image, pixels)
-    except DAMAGE as error:
-        raise UnreadableFile(
-            f"{series.label}: the pixels of {header.file.name} are truncated or damaged ({type(error).__name__}); "
-            "copy the file again"
-        ) from None
-    if pixels.shape != (header.rows, header.columns):
-        raise UnreadableFile(
-            f"{series.label}: {header.file.name} decodes to {pixels.shape} pixels, "
-            f"expected {(header.rows, header.columns)}; copy the file again"
-        )
-    return pixels, is_padding
-
-
-def _padding(image: Dataset, pixels: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Pixels at PixelPaddingValue (0028,0120), or between it and PixelPaddingRangeLimit (0028,0121)."""
-    value = number(image, "PixelPaddingValue")
-    if value is None or not np.isfinite(value) or pixels.dtype.kind == "f":
-        return np.zeros(pixels.shape, dtype=bool)
-    limit = number(image, "PixelPaddingRangeLimit")
-    ends = [value, value if limit is None or not np.isfinite(limit) else limit]
-    # Some files write a negative value as unsigned: it is the same bits.
-    low, high = sorted(int(np.array(int(end)).astype(pixels.dtype)) for end in ends)
-    inside: npt.NDArray[np.bool_] = (pixels >= low) & (pixels <= high)
-    return inside

@@ -11,7 +11,8 @@ from grisaille.core.errors import AmbiguousSeries, NoImages, UnreadableFile
 from grisaille.core.run import Run
 from grisaille.core.volume import Modality
 from grisaille.io.dicom_doubts import doubts_told
-from grisaille.io.dicom_header import NotRead, SliceHeader, read_header
+from grisaille.io.dicom_header import NotRead, SliceHeader
+from grisaille.io.dicom_multiframe import read_images
 from grisaille.io.dicom_stacks import describe, split
 from grisaille.io.dicomdir import indexed_files, is_dicomdir
 from grisaille.io.pseudonym import pseudonym
@@ -126,7 +127,7 @@ def scan(path: Path, *, run: Run | None = None) -> DicomScan:
         absent = Skipped(path, f"{missing} of the files that it names are not there")
         return replace(found, skipped=(*found.skipped, absent)) if missing else found
     try:
-        wanted = read_header(path)
+        wanted = read_images(path)[0]
     except NotRead as reason:
         raise UnreadableFile(f"{path.name}: {reason}; expected a DICOM CT or PET image") from None
     siblings = sorted(file for file in path.parent.iterdir() if file.is_file())
@@ -193,22 +194,30 @@ def _scan_files(files: list[Path], root: Path, run: Run) -> DicomScan:
     first_of: dict[str, Path] = {}
     for file in run.track(files, "reading DICOM headers"):
         try:
-            if file.is_symlink() and not file.resolve().is_relative_to(inside):
+            if file.is_symlink() and not _leads_inside(file, inside):
                 raise NotRead("a link to outside of the folder")
             if file.exists() and not file.is_file():  # opening a pipe waits for a writer, maybe for ever
                 raise NotRead("a pipe or a device")
-            header = read_header(file)
+            images = read_images(file)
+            header = images[0]
             if header.sop_uid and header.sop_uid in first_of:
                 raise NotRead(f"the same image as {first_of[header.sop_uid].name}")
         except NotRead as reason:
             skipped.append(Skipped(file, str(reason), reason.is_damaged))
             continue
         first_of[header.sop_uid] = file
-        groups.setdefault(_group_key(header), []).append(header)
+        groups.setdefault(_group_key(header), []).extend(images)
     damaged = tuple(one.file.name for one in skipped if one.is_damaged)
     series = [stack for headers in groups.values() for stack in _stacks(headers, damaged, skipped)]
     series.sort(key=lambda one: (one.modality, one.number is None, one.number or 0, one.uid))
     return DicomScan(tuple(series), tuple(skipped))
+
+
+def _leads_inside(link: Path, folder: Path) -> bool:
+    try:
+        return link.resolve().is_relative_to(folder)
+    except (OSError, RuntimeError):  # a circle of links; which of the two depends on the Python
+        raise NotRead("a link that leads in a circle") from None
 
 
 def _group_key(header: SliceHeader) -> tuple[str, str]:

@@ -16,10 +16,12 @@ import warnings
 from collections.abc import Iterator, MutableSequence
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta, timezone
+from functools import cache
 from typing import Any
 
 from pydicom import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.tag import BaseTag, Tag
 
 DAMAGE = (
     OSError, EOFError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError,
@@ -51,10 +53,19 @@ def quiet() -> Iterator[None]:
             _LOGGER.removeFilter(is_elsewhere)
 
 
+@cache
+def _tag(keyword: str) -> BaseTag:
+    """Looked up once, since a long series asks for the same few a hundred thousand times."""
+    return Tag(keyword)
+
+
 def values(header: Dataset, keyword: str) -> list[Any] | None:
     """The values of an element; None if it is absent or empty, ``[nan]`` if it cannot be read."""
+    tag = _tag(keyword)
+    if tag not in header:
+        return None
     try:
-        value = header.get(keyword)
+        value = header[tag].value
     except DAMAGE:
         return [math.nan]
     if value is None or value == "":
@@ -95,6 +106,11 @@ def vector(header: Dataset, keyword: str, length: int) -> tuple[float, ...] | No
     numbers = tuple(as_number(value) for value in found)
     complete = len(numbers) == length and all(value is not None for value in numbers)
     return tuple(value for value in numbers if value is not None) if complete else (math.nan,) * length
+
+
+def items(header: Dataset, keyword: str) -> list[Dataset]:
+    """The items of a sequence; none if it is absent or cannot be read."""
+    return [item for item in values(header, keyword) or [] if isinstance(item, Dataset)]
 
 
 def private(header: Dataset, group: int, creator: str, element: int) -> object | None:
