@@ -89,24 +89,27 @@ def _dicom(modality: str, syntax: str | None = None) -> Callable[[Path], list[Pa
     return lambda folder: write_series(folder, modality, count=COUNT, change=compress)[::-1]
 
 
+def compress_with_gdcm(file: Path, syntax: str) -> None:
+    """Compress an image by GDCM, which pydicom cannot ask to; ``syntax`` is GDCM's name."""
+    import gdcm
+
+    reader, change, writer = gdcm.ImageReader(), gdcm.ImageChangeTransferSyntax(), gdcm.ImageWriter()
+    reader.SetFileName(str(file))
+    assert reader.Read()
+    change.SetTransferSyntax(gdcm.TransferSyntax(getattr(gdcm.TransferSyntax, syntax)))
+    change.SetInput(reader.GetImage())
+    assert change.Change()
+    writer.SetFile(reader.GetFile())
+    writer.SetImage(change.GetOutput())
+    writer.SetFileName(str(file))
+    assert writer.Write()
+
+
 def _gdcm(syntax: str) -> Callable[[Path], list[Path]]:
-    """Compressed by GDCM, which pydicom cannot ask to."""
-
     def write(folder: Path) -> list[Path]:
-        import gdcm
-
         files = write_series(folder, count=COUNT, change=lambda image, k: put_pixels(image, stored(k, 24, 16)))
         for file in files:
-            reader, change, writer = gdcm.ImageReader(), gdcm.ImageChangeTransferSyntax(), gdcm.ImageWriter()
-            reader.SetFileName(str(file))
-            assert reader.Read()
-            change.SetTransferSyntax(gdcm.TransferSyntax(getattr(gdcm.TransferSyntax, syntax)))
-            change.SetInput(reader.GetImage())
-            assert change.Change()
-            writer.SetFile(reader.GetFile())
-            writer.SetImage(change.GetOutput())
-            writer.SetFileName(str(file))
-            assert writer.Write()
+            compress_with_gdcm(file, syntax)
         return files
 
     return write
@@ -121,7 +124,7 @@ def _implicit(folder: Path) -> list[Path]:
     return files
 
 
-def _multi_frame(folder: Path) -> list[Path]:
+def write_multi_frame(folder: Path) -> list[Path]:
     """As highdicom converts four slices into one enhanced image."""
     from highdicom.legacy import LegacyConvertedEnhancedCTImage
 
@@ -178,7 +181,7 @@ SEEDS = (
     _Seed("CT, JPEG-LS", _dicom("CT", JPEGLSLossless), True),
     _Seed("CT, JPEG 2000", _gdcm("JPEG2000Lossless"), True),
     _Seed("CT, JPEG lossless", _gdcm("JPEGLosslessProcess14_1"), True),
-    _Seed("CT, multi-frame", _multi_frame, True),
+    _Seed("CT, multi-frame", write_multi_frame, True),
     _Seed("DICOMDIR", _index, True),
     _Seed("ZIP", _zip, False),
     _Seed("NIfTI", _image(".nii"), False),

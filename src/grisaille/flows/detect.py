@@ -17,7 +17,7 @@ from grisaille.core.result import SYNTHETIC_CAVEAT, Asked, Provenance, Result
 from grisaille.core.run import Run
 from grisaille.core.study import Study
 from grisaille.core.volume import Volume
-from grisaille.flows.suitable import require_suitable
+from grisaille.flows.suitable import doubts_about, require_suitable
 from grisaille.flows.versions import imported_versions
 from grisaille.imaging.burden import burden_of
 from grisaille.imaging.findings import find_findings, label_marked, require_connectivity
@@ -133,6 +133,7 @@ def _result(
         asked=asked,
         warnings=(
             *study.warnings,
+            *doubts_about(study, method.modalities),
             *dict.fromkeys(heard.notes),
             *_incomplete(anomaly),
             *_promise_warnings(anomaly.calibration, asked),

@@ -15,6 +15,9 @@ from grisaille.core.volume import Modality, SourceFormat, Unit, Volume
 FEWEST_VOXELS = 4
 """Along each axis; fewer show no anatomy."""
 
+THICK_MM = 8.0
+"""Slices farther apart than this, and twice as far as their pixels, step over lesions that a model could find."""
+
 _UNITS = {Modality.CT: Unit.HU, Modality.PET: Unit.SUVBW}
 
 
@@ -42,6 +45,22 @@ def require_suitable(study: Study, modalities: Iterable[str]) -> None:
     for volume in used:
         _require_unit(volume)
         _require_content(volume)
+
+
+def doubts_about(study: Study, modalities: Iterable[str]) -> tuple[str, ...]:
+    """What is no reason to refuse a study, but makes a model's findings less certain."""
+    told = []
+    for key in modalities:
+        volume = study.volumes.get(key)
+        if volume is None:
+            continue
+        between, *inside = volume.grid.spacing_mm
+        if between > max(THICK_MM, 2 * max(inside)):
+            told.append(
+                f"{_title(volume)} has slices {between:.3g} mm apart; models learned from thinner ones and may miss "
+                "small lesions"
+            )
+    return tuple(told)
 
 
 def suitable_cases(

@@ -194,7 +194,7 @@ def _scan_files(files: list[Path], root: Path, run: Run) -> DicomScan:
     first_of: dict[str, Path] = {}
     for file in run.track(files, "reading DICOM headers"):
         try:
-            if file.is_symlink() and not file.resolve().is_relative_to(inside):
+            if file.is_symlink() and not _leads_inside(file, inside):
                 raise NotRead("a link to outside of the folder")
             if file.exists() and not file.is_file():  # opening a pipe waits for a writer, maybe for ever
                 raise NotRead("a pipe or a device")
@@ -211,6 +211,13 @@ def _scan_files(files: list[Path], root: Path, run: Run) -> DicomScan:
     series = [stack for headers in groups.values() for stack in _stacks(headers, damaged, skipped)]
     series.sort(key=lambda one: (one.modality, one.number is None, one.number or 0, one.uid))
     return DicomScan(tuple(series), tuple(skipped))
+
+
+def _leads_inside(link: Path, folder: Path) -> bool:
+    try:
+        return link.resolve().is_relative_to(folder)
+    except (OSError, RuntimeError):  # a circle of links; which of the two depends on the Python
+        raise NotRead("a link that leads in a circle") from None
 
 
 def _group_key(header: SliceHeader) -> tuple[str, str]:

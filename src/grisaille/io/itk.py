@@ -34,6 +34,7 @@ from grisaille.io.image import (
     suffix_of,
     writable,
 )
+from grisaille.io.plain_names import named_plainly
 
 _DIMENSIONS = ("1", "2", "3", "4", "5", "6")
 """More than ten in a MetaImage end the whole program in ITK, the viewer with it."""
@@ -77,30 +78,13 @@ def read_itk(path: Path, *, frame: int | None = None) -> FileImage:
     require_file(path)
     kind = SUFFIXES[suffix_of(path)]
     header = _nrrd_header(path) if kind is SourceFormat.NRRD else _meta_header(path)
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-        frame = _check(reader, path, header, frame)
-        if not header.says_place:
-            raise InputError(
-                f"{path.name} does not say how it lies in the patient, so left and right are unknown; "
-                "save it again with its directions"
-            )
-        with np.errstate(over="ignore", invalid="ignore"):
-            is_measured = bool((np.abs(_affine(reader)) <= _LARGEST_NUMBER).all())
-        if not is_measured:
-            raise InputError(
-                f"{path.name} gives places beyond all measure, or none that are numbers; "
-                "save it again with its directions"
-            )
-        image = reader.Execute()
-    except RuntimeError as error:
-        raise _damaged(path) from error
+    beside = () if header.data == path else (header.data,)
+    with named_plainly(path, *beside) as readable:
+        image = _image(readable, path, header, frame)
     if kind is SourceFormat.MHA and header.compressed:
         _require_whole(path, header, image.GetNumberOfPixels() * image.GetSizeOfPixelComponent())
     if image.GetDimension() == 4:
-        image = image[:, :, :, frame]
+        image = image[:, :, :, frame or 0]
     elif image.GetDimension() == 2:
         image = sitk.JoinSeries(image)
     array = sitk.GetArrayFromImage(image)
@@ -128,14 +112,41 @@ def write_itk(
     image.SetOrigin(affine[:3, 3].tolist())
     with replacing(path, beside=beside) as temporary:
         try:
-            sitk.WriteImage(image, str(temporary), useCompression=True)
+            with named_plainly(temporary) as writable_name:
+                sitk.WriteImage(image, str(writable_name), useCompression=True)
         except RuntimeError as error:
             raise OutputError(f"{path.name} could not be written; check the place, its rights and its room") from error
         require_written(read_itk, temporary, ours, grid, path.name)
 
 
-def _check(reader: Any, path: Path, header: _Header, frame: int | None) -> int:
-    """Test the sizes that the header declares; the frame to take."""
+def _image(readable: Path, path: Path, header: _Header, frame: int | None) -> Any:
+    """What SimpleITK reads of a file that it knows as ``readable``, after all that can be tested before."""
+    import SimpleITK as sitk
+
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(readable))
+    try:
+        reader.ReadImageInformation()
+        _check(reader, path, header, frame)
+        if not header.says_place:
+            raise InputError(
+                f"{path.name} does not say how it lies in the patient, so left and right are unknown; "
+                "save it again with its directions"
+            )
+        with np.errstate(over="ignore", invalid="ignore"):
+            is_measured = bool((np.abs(_affine(reader)) <= _LARGEST_NUMBER).all())
+        if not is_measured:
+            raise InputError(
+                f"{path.name} gives places beyond all measure, or none that are numbers; "
+                "save it again with its directions"
+            )
+        return reader.Execute()
+    except RuntimeError as error:
+        raise _damaged(path) from error
+
+
+def _check(reader: Any, path: Path, header: _Header, frame: int | None) -> None:
+    """Test the sizes that the header declares, and that the frame asked for is there."""
     import SimpleITK as sitk
 
     kind = sitk.GetPixelIDValueAsString(reader.GetPixelID())
@@ -145,12 +156,11 @@ def _check(reader: Any, path: Path, header: _Header, frame: int | None) -> int:
             f"{path.name} holds voxels of kind {kind!r}, expected one number a voxel; convert it first"
         )
     size = reader.GetSize()
-    _, frame = require_three_axes(path.name, tuple(size), frame)
+    require_three_axes(path.name, tuple(size), frame)
     declared = math.prod(size) * bits[0] // 8
     stored = header.data.stat().st_size - header.start
     require_plausible(path.name, declared, stored, compressed=header.compressed)
     require_memory(path.name, declared * 2)
-    return frame
 
 
 def _affine(image: Any) -> Affine:

@@ -13,4 +13,4 @@ def pseudonym(uid: str) -> str:
     The salt is public, so that two computers agree; whoever can list all identifiers can
     undo it. It keeps identifiers out of sight, it does not make data anonymous.
     """
-    return hashlib.sha256(_SALT + uid.encode()).hexdigest()[:12] if uid else ""
+    return hashlib.sha256(_SALT + uid.encode(errors="surrogateescape")).hexdigest()[:12] if uid else ""

@@ -1,0 +1,368 @@
+"""Rows of the bad-input table on DICOM: every input ends in a right volume, a warning or a sentence."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom import Dataset, Sequence, dcmread, dcmwrite
+from pydicom.uid import (
+    ComprehensiveSRStorage,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    GrayscaleSoftcopyPresentationStateStorage,
+    RTDoseStorage,
+    RTStructureSetStorage,
+    SegmentationStorage,
+)
+
+from dicom_builder import (
+    BETWEEN_SLICES_MM,
+    COLUMNS,
+    ORIGIN_MM,
+    ROOT,
+    ROWS,
+    build_image,
+    put,
+    put_pixels,
+    save,
+    stored,
+    write_index,
+    write_series,
+)
+from grisaille.core.errors import (
+    GrisailleError,
+    InputError,
+    IrregularSeries,
+    NoImages,
+    UnreadableFile,
+)
+from grisaille.core.run import Run
+from grisaille.core.volume import Volume
+from grisaille.io.dicom import scan
+from grisaille.io.info import describe
+from grisaille.io.study import read_study, read_volume
+from header_mutations import compress_with_gdcm
+
+Told = Callable[[object], str]
+
+
+def in_hu(volume: Volume) -> bool:
+    """Whether a volume holds what ``write_series`` wrote by default."""
+    return all(np.array_equal(volume.voxels[k], stored(k) - 1024.0) for k in range(volume.grid.shape[0]))
+
+
+def place(image: Dataset, k: int, *, shift_mm: float = 0.0, slant: float = 0.0) -> None:
+    x, y, z = ORIGIN_MM
+    image.ImagePositionPatient = [x, y + slant * BETWEEN_SLICES_MM * k, z + BETWEEN_SLICES_MM * k + shift_mm]
+
+
+@pytest.mark.parametrize("is_implicit", [True, False])
+def test_row_04_a_series_without_preamble_is_read(tmp_path: Path, is_implicit: bool, told: Told) -> None:
+    for file in write_series(tmp_path):
+        bare = Dataset()
+        bare.update({element.tag: element for element in dcmread(file)})
+        bare.save_as(file, implicit_vr=is_implicit, little_endian=True)
+    volume = read_volume(tmp_path)
+    assert in_hu(volume)
+    told(f"read, {volume.grid}")
+
+
+def test_row_06_other_objects_in_the_folder_are_named_by_their_kind(tmp_path: Path, told: Told) -> None:
+    write_series(tmp_path)
+    kinds = {
+        ComprehensiveSRStorage: "Comprehensive SR",
+        RTStructureSetStorage: "RT Structure Set",
+        GrayscaleSoftcopyPresentationStateStorage: "Grayscale Softcopy Presentation State",
+        SegmentationStorage: "Segmentation",
+        RTDoseStorage: "RT Dose",
+    }
+    for number, uid in enumerate(kinds):
+        save(build_image(SOPClassUID=uid, SOPInstanceUID=f"{ROOT}.70.{number}"), tmp_path / f"other_{number}.dcm")
+    assert in_hu(read_volume(tmp_path))
+    reasons = [one["reason"] for one in describe([tmp_path])["skipped"]]
+    told("; ".join(reasons))
+    assert all(reason.startswith(name) for reason, name in zip(reasons, kinds.values(), strict=True))
+
+
+def test_row_11_small_jitter_is_read_and_large_is_refused_or_mended_on_request(tmp_path: Path, told: Told) -> None:
+    write_series(tmp_path / "a", change=lambda image, k: place(image, k, shift_mm=0.04 * (k == 2)))
+    assert in_hu(read_volume(tmp_path / "a"))
+    write_series(tmp_path / "b", count=7, change=lambda image, k: place(image, k, shift_mm=0.2 * (k == 2)))
+    with pytest.raises(IrregularSeries) as refused:
+        read_volume(tmp_path / "b")
+    told(refused.value)
+    mended = read_volume(tmp_path / "b", on_irregular="resample")
+    assert mended.grid.spacing_mm[0] == pytest.approx(BETWEEN_SLICES_MM, abs=1e-6)
+    assert mended.provenance.warnings
+
+
+def test_row_12_a_tilted_gantry_keeps_every_voxel_in_its_place(tmp_path: Path, told: Told) -> None:
+    slant = float(np.tan(np.radians(15)))
+    write_series(tmp_path, change=lambda image, k: place(image, k, slant=slant))
+    volume = read_volume(tmp_path)
+    assert in_hu(volume)
+    for k in range(5):
+        z, y, x = volume.grid.to_mm(np.array([k, 0, 0]))
+        assert (x, y, z) == pytest.approx(
+            (ORIGIN_MM[0], ORIGIN_MM[1] + slant * BETWEEN_SLICES_MM * k, ORIGIN_MM[2] + BETWEEN_SLICES_MM * k)
+        )
+    (warning,) = volume.provenance.warnings
+    assert "15.0 degrees" in told(warning)
+
+
+def test_row_14_of_several_phases_one_is_chosen(tmp_path: Path, told: Told) -> None:
+    def phase(image: Dataset, k: int) -> None:
+        place(image, k // 2)
+        image.TemporalPositionIdentifier = k % 2 + 1
+
+    write_series(tmp_path, "PT", count=8, change=phase)
+    with pytest.raises(InputError) as refused:
+        read_volume(tmp_path, unit="bqml")
+    assert "frame" in told(refused.value)
+    for frame in (0, 1):
+        volume = read_volume(tmp_path, unit="bqml", frame=frame)
+        assert [plane[0, 0] for plane in volume.voxels] == [100 * (2 * k + frame) for k in range(4)]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]},
+        {"PixelSpacing": [5, 5]},
+        {"Rows": 2, "PixelData": bytes(12)},
+    ],
+)
+def test_row_15_images_of_another_kind_inside_a_series_are_set_apart(
+    tmp_path: Path, odd: dict[str, object], told: Told
+) -> None:
+    write_series(tmp_path)
+    save(build_image(SOPInstanceUID=f"{ROOT}.70", InstanceNumber=9, **odd), tmp_path / "odd.dcm")
+    volume = read_volume(tmp_path)
+    assert in_hu(volume)
+    assert volume.grid.shape == (5, ROWS, COLUMNS)
+    (skipped,) = scan(tmp_path).skipped
+    assert skipped.file.name == "odd.dcm"
+    told(skipped.reason)
+
+
+def test_row_16_two_frames_of_reference_are_never_merged(tmp_path: Path, told: Told) -> None:
+    def other(image: Dataset, k: int) -> None:
+        if k >= 3:
+            put(image, FrameOfReferenceUID=f"{ROOT}.88")
+
+    write_series(tmp_path, count=6, change=other)
+    with pytest.raises(InputError) as refused:
+        read_volume(tmp_path)
+    assert "frame of reference" in told(refused.value)
+
+
+@pytest.mark.parametrize(
+    "tags", [{"PixelSpacing": [0, 1]}, {"PixelSpacing": [1, -1]}, {"PixelSpacing": None}, {"PixelSpacing": "wide"}]
+)
+def test_row_19_a_series_without_pixel_spacing_has_no_size(tmp_path: Path, tags: dict[str, object], told: Told) -> None:
+    write_series(tmp_path, ImagerPixelSpacing=[1, 1], **tags)
+    with pytest.raises(IrregularSeries, match=r"PixelSpacing \(0028,0030\)") as refused:
+        read_volume(tmp_path)
+    told(refused.value)
+
+
+@pytest.mark.parametrize(("count", "rows", "columns"), [(1, 4, 3), (2, 4, 3), (5, 1, 1), (7, 5, 3)])
+def test_row_20_very_small_series_are_read(tmp_path: Path, count: int, rows: int, columns: int, told: Told) -> None:
+    write_series(tmp_path, count=count, change=lambda image, k: put_pixels(image, stored(k, rows, columns)))
+    volume = read_volume(tmp_path)
+    assert volume.grid.shape == (count, rows, columns)
+    assert any("single slice" in warning for warning in volume.provenance.warnings) == (count == 1)
+    told(f"read, {volume.grid}")
+
+
+def test_row_22_a_long_series_is_read_and_its_reading_stopped_at_once(tmp_path: Path, told: Told) -> None:
+    """Here 150 small slices; ``benchmarks/bad_input.py --large`` takes 1500 of 512 x 512."""
+    write_series(tmp_path, count=150)
+    started = time.monotonic()
+    assert read_volume(tmp_path).grid.shape[0] == 150
+    took = time.monotonic() - started
+    asked: list[float] = []
+
+    def cancel() -> bool:
+        if len(asked) < 20:
+            asked.append(time.monotonic())
+        return len(asked) == 20
+
+    with pytest.raises(GrisailleError, match="cancelled"):
+        read_volume(tmp_path, run=Run(is_cancelled=cancel))
+    stopped = time.monotonic() - asked[-1]
+    told(f"150 slices in {took:.1f} s, stopped after {stopped:.3f} s")
+    assert stopped < 1
+
+
+@pytest.mark.parametrize("syntax", ["JPEGLosslessProcess14_1", "JPEG2000Lossless", "JPEGLSLossless", "RLELossless"])
+def test_row_28_compressed_series_are_the_same_volume(tmp_path: Path, syntax: str, told: Told) -> None:
+    def larger(image: Dataset, k: int) -> None:
+        put_pixels(image, stored(k, 24, 16))
+
+    write_series(tmp_path / "plain", change=larger)
+    shutil.copytree(tmp_path / "plain", tmp_path / "packed")
+    for file in sorted((tmp_path / "packed").iterdir()):
+        compress_with_gdcm(file, syntax)
+    volume, plain = read_volume(tmp_path / "packed"), read_volume(tmp_path / "plain")
+    assert np.array_equal(volume.voxels, plain.voxels)
+    told(f"{syntax}: bit for bit")
+
+
+def test_row_28_big_endian_is_the_same_volume(tmp_path: Path, told: Told) -> None:
+    for file in write_series(tmp_path):
+        image = dcmread(file)
+        image.PixelData = image.pixel_array.astype(">i2").tobytes()
+        image.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+        dcmwrite(file, image, implicit_vr=False, little_endian=False, force_encoding=True)
+    assert in_hu(read_volume(tmp_path))
+    told("big-endian: bit for bit")
+
+
+def test_row_30_a_tiny_slope_is_kept_in_float(tmp_path: Path, told: Told) -> None:
+    write_series(tmp_path, "MR", RescaleSlope="1e-9", RescaleIntercept=0)
+    volume = read_volume(tmp_path)
+    assert np.allclose(volume.voxels[3], stored(3) * 1e-9, rtol=1e-6, atol=0)
+    told(f"values up to {volume.voxels.max():g}")
+
+
+def test_row_30_a_slope_beyond_float_is_refused(tmp_path: Path, told: Told) -> None:
+    write_series(tmp_path, "MR", RescaleSlope="1e308")
+    with pytest.raises(InputError, match=r"NaN or infinite|RescaleSlope") as refused:
+        read_volume(tmp_path)
+    told(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        ({"BurnedInAnnotation": "YES"}, "5 file(s) say that text is burned into the picture"),
+        ({"BurnedInAnnotation": "NO"}, ""),
+    ],
+)
+def test_row_31_burned_in_text_is_warned_of(tmp_path: Path, tags: dict[str, object], said: str, told: Told) -> None:
+    write_series(tmp_path, **tags)
+    told(warned_of(tmp_path, said))
+
+
+def test_row_31_an_overlay_is_warned_of(tmp_path: Path, told: Told) -> None:
+    def overlay(image: Dataset, k: int) -> None:
+        image.add_new((0x6000, 0x3000), "OW", b"\0\0")
+
+    write_series(tmp_path, change=overlay)
+    told(warned_of(tmp_path, "5 file(s) carry an overlay (60xx,3000), whose text may name the patient"))
+
+
+@pytest.mark.parametrize("start", [b"MZ\x90\0", b"\x7fELF\2\1\1", b"\xcf\xfa\xed\xfe"])
+def test_row_35_a_program_in_front_of_an_image_is_warned_of(tmp_path: Path, start: bytes, told: Told) -> None:
+    file = write_series(tmp_path)[2]
+    content = file.read_bytes()
+    file.write_bytes(start + content[len(start) :])
+    told(warned_of(tmp_path, "1 file(s) begin as a program does"))
+
+
+def test_row_35_a_tiff_in_front_is_allowed(tmp_path: Path) -> None:
+    for file in write_series(tmp_path):
+        file.write_bytes(b"II*\0" + file.read_bytes()[4:])
+    warned_of(tmp_path, "")
+
+
+def warned_of(folder: Path, said: str) -> str:
+    """Read, look for the one warning, or for none; what it says."""
+    volume = read_volume(folder)
+    assert in_hu(volume)
+    warnings = volume.provenance.warnings
+    assert len(warnings) == bool(said)
+    assert not said or warnings[0].startswith(said)
+    return warnings[0] if warnings else "nothing"
+
+
+def test_row_32_a_link_in_a_circle_is_listed(tmp_path: Path, told: Told) -> None:
+    (tmp_path / "loop.dcm").symlink_to(tmp_path / "loop.dcm")
+    (tmp_path / "folder").symlink_to(tmp_path, target_is_directory=True)
+    with pytest.raises(NoImages) as refused:
+        read_study(tmp_path)
+    told(refused.value)
+    write_series(tmp_path / "in")
+    assert in_hu(read_volume(tmp_path))
+    for name in ("loop.dcm", "DICOMDIR"):
+        if name == "DICOMDIR":
+            (tmp_path / name).symlink_to(tmp_path / name)
+        with pytest.raises(InputError, match=name):
+            read_study(tmp_path / name)
+
+
+def test_row_33_a_deflated_bomb_is_refused_in_a_second_and_in_little_memory(tmp_path: Path, told: Told) -> None:
+    image = build_image(PixelData=bytes(16))
+    image.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    file = save(image, tmp_path / "bomb.dcm")
+    head = file.read_bytes()
+    meta_end = head.find(b"1.2.840.10008.1.2.1.99") + 22
+    packer = zlib.compressobj(wbits=-15)
+    element = b"\xe0\x7f\x10\x00OW\0\0" + (300 << 20).to_bytes(4, "little")
+    body = b"".join(packer.compress(part) for part in [element, *[bytes(1 << 20)] * 100]) + packer.flush()
+    file.write_bytes(head[: meta_end + meta_end % 2] + body)
+    started = time.monotonic()
+    with pytest.raises(GrisailleError) as refused:
+        read_study(file)
+    assert time.monotonic() - started < 1
+    told(refused.value)
+
+
+@pytest.mark.parametrize("depth", [50, 5000])
+def test_row_34_sequences_in_sequences_end_in_a_sentence_or_a_volume(tmp_path: Path, depth: int, told: Told) -> None:
+    opening = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff"
+    files = write_series(tmp_path)
+    content = files[2].read_bytes()
+    at = content.find(b"\x08\x00\x60\x00CS")
+    files[2].write_bytes(content[:at] + opening * depth + content[at:])
+    started = time.monotonic()
+    with pytest.raises(IrregularSeries, match="missing") as refused:
+        read_volume(tmp_path)
+    assert time.monotonic() - started < 5
+    told(refused.value)
+
+
+@pytest.mark.parametrize("keyword", [b"\x10\x00\x10\x00PN", b"\x28\x00\x10\x00US"])
+def test_row_34_an_element_of_four_gigabytes_takes_no_memory(tmp_path: Path, keyword: bytes, told: Told) -> None:
+    file = write_series(tmp_path, count=1)[0]
+    content = file.read_bytes()
+    at = content.find(keyword)
+    file.write_bytes(content[:at] + keyword[:4] + b"OB\0\0\xfe\xff\xff\xff" + content[at + 8 :])
+    started = time.monotonic()
+    with pytest.raises((UnreadableFile, IrregularSeries)) as refused:
+        read_study(file)
+    assert time.monotonic() - started < 2
+    told(refused.value)
+
+
+def test_row_24_an_enhanced_image_is_the_volume_of_its_slices(tmp_path: Path, told: Told) -> None:
+    from header_mutations import write_multi_frame
+
+    volume = read_volume(write_multi_frame(tmp_path)[0])
+    assert in_hu(volume)
+    told(f"read, {volume.grid}")
+
+
+def test_row_32_an_index_that_names_itself_is_a_sentence(tmp_path: Path, told: Told) -> None:
+    write_index(tmp_path, [["DICOMDIR"]])
+    with pytest.raises(NoImages) as refused:
+        read_study(tmp_path / "DICOMDIR")
+    told(refused.value)
+
+
+def test_row_06_sequences_that_nobody_needs_are_not_walked(tmp_path: Path) -> None:
+    """A private sequence may hold anything: it is not opened."""
+    item = Dataset()
+    item.PatientName = "SMITH"
+    write_series(
+        tmp_path,
+        change=lambda image, k: image.private_block(0x11, "ODD", create=True).add_new(1, "SQ", Sequence([item])),
+    )
+    assert in_hu(read_volume(tmp_path))
