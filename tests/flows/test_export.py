@@ -31,7 +31,7 @@ from grisaille.io.labels import read_labels, write_labels
 from grisaille.io.results import write_result
 from grisaille.io.study import read_study
 
-ALL = "seg,sr,pm,nifti,nrrd,csv,json"
+ALL = "seg,sr,rtstruct,pm,nifti,nrrd,csv,json"
 DEIDENTIFIED = ExportOptions(identity=Identity.DEIDENTIFIED)
 SECRETS = ("SMITH", "ID-4711", "19500101", "ACC-0815", dicom.ROOT)
 
@@ -125,6 +125,9 @@ def test_one_finding_has_one_tracking_id_in_every_file(out: Path, result: Result
     beside = json.loads((out / "findings.sr.dcm.provenance.json").read_text())["export"]["findings"]
     assert seg == table == record == [one["tracking_uid"] for one in beside]
     assert (seg == [one.tracking_uid for one in result.findings]) == (out.name == "identified")
+    regions = dcmread(out / "findings.rtstruct.dcm")
+    assert [one.ROIName for one in regions.StructureSetROISequence] == ["Finding 1", "Finding 2"]
+    assert regions.StudyInstanceUID == dcmread(out / "findings.seg.dcm").StudyInstanceUID
     report = (out / "findings.sr.dcm").read_bytes()
     assert all(uid.encode() in report for uid in seg)
 

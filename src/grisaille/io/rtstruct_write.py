@@ -27,8 +27,9 @@ from grisaille.core.volume import Volume
 from grisaille.imaging.polygons import traced
 from grisaille.io.dicom_labels import label_file
 from grisaille.io.dicom_tags import quiet
-from grisaille.io.export.identity import Identity, finish
+from grisaille.io.export.identity import finish
 from grisaille.io.export.sources import Sources, read_sources
+from grisaille.io.export.whose import Identity
 from grisaille.io.image import path_of
 from grisaille.io.rtstruct_read import read_rtstruct
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import grisaille
-from grisaille.core.errors import ConfigError, InputError
+from grisaille.core.errors import InputError
 from grisaille.core.finding import Finding
 from grisaille.core.labels import Labels
 from grisaille.core.result import RESEARCH_USE
@@ -18,7 +18,7 @@ from grisaille.flows.exporting.material import Material
 from grisaille.io.export.formats import Format
 from grisaille.io.export.provenance import shared, write_json
 from grisaille.io.export.recorded import made_by
-from grisaille.io.export.segments import Choice, Segments
+from grisaille.io.export.segments import Author, Choice, Segments
 from grisaille.io.export.sources import Sources
 from grisaille.io.export.whose import Identity
 from grisaille.io.labels import write_labels
@@ -138,7 +138,17 @@ _SCALES = {
 
 
 def _rtstruct(job: Job, path: Path) -> Any:
-    raise ConfigError("RTSTRUCT is not written by this version; write a DICOM SEG instead")
+    from grisaille.io.rtstruct_write import RoiOrigin, write_contours
+
+    segments = job.segments
+    authors = {one.author for one in segments.listed}
+    # One word stands for all regions of a structure set: once a person has painted on one, it is said of all.
+    author = Author.BOTH if Author.BOTH in authors else authors.pop()
+    names = {one.number: one.title for one in segments.listed}
+    labels = Labels(segments.voxels, job.images.volume.grid, names, job.images.volume.source)
+    maker = job.material.maker
+    described = f"{maker.method} findings" if maker else "Labels"
+    write_contours(labels, job.images, path, origin=RoiOrigin(author.value), description=described)
 
 
 def _image(job: Job, path: Path) -> None:
