@@ -125,6 +125,9 @@ def test_one_finding_has_one_tracking_id_in_every_file(out: Path, result: Result
     beside = json.loads((out / "findings.sr.dcm.provenance.json").read_text())["export"]["findings"]
     assert seg == table == record == [one["tracking_uid"] for one in beside]
     assert (seg == [one.tracking_uid for one in result.findings]) == (out.name == "identified")
+    regions = dcmread(out / "findings.rtstruct.dcm")
+    assert [one.ROIName for one in regions.StructureSetROISequence] == ["Finding 1", "Finding 2"]
+    assert regions.StudyInstanceUID == dcmread(out / "findings.seg.dcm").StudyInstanceUID
     report = (out / "findings.sr.dcm").read_bytes()
     assert all(uid.encode() in report for uid in seg)
 

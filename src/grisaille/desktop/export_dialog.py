@@ -66,7 +66,7 @@ class ExportDialog(QDialog):
 
     def _make(self) -> None:
         is_dicom = _is_dicom(self._watch)
-        self.formats = {one: QCheckBox(one.words) for one in Format if one is not Format.RTSTRUCT}
+        self.formats = {one: QCheckBox(one.words) for one in Format}
         for kind, box in self.formats.items():
             box.setChecked(kind in _FIRST[is_dicom])
             if kind is Format.MAP and not self._watch.has_scores:
