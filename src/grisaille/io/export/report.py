@@ -56,16 +56,19 @@ def write_sr(
     import highdicom as hd
 
     require_apart(segments)
+    # Those without a finding would say nothing, and hundreds of them make a report of a megabyte.
+    under = {id(image): image for segment in segments.listed for image in _under(segment, sources)}
+    images = list(under.values())
     with quiet():
         content = hd.sr.MeasurementReport(
             observation_context=hd.sr.ObservationContext(observer_device_context=_device(hd)),
             procedure_reported=code(PROCEDURES.get(sources.volume.modality.value, OTHER_PROCEDURE)),
             imaging_measurements=_groups(segments, sources, maker, seg),
             title=code(REPORT),
-            referenced_images=list(sources.images),
+            referenced_images=images,
         )
         made = hd.sr.Comprehensive3DSR(
-            evidence=[*sources.images, *([] if seg is None else [seg])],
+            evidence=[*images, *([] if seg is None else [seg])],
             content=content[0],
             series_instance_uid=hd.UID(),
             series_number=SERIES["sr"],
