@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
-import json
 import os
 import resource
 import shutil
@@ -33,7 +32,7 @@ from pathlib import Path
 
 import numpy as np
 from pydicom import dcmread
-from reporting.tables import markdown
+from reporting.tables import markdown, write
 from scipy import ndimage
 
 import grisaille
@@ -59,7 +58,6 @@ from grisaille.io.labels import read_labels, write_labels
 from grisaille.io.results import write_findings_csv, write_result
 from grisaille.io.rtstruct_write import write_rtstruct
 
-HERE = Path(__file__).parent
 DONE, REFUSED, CRASHED = 0, 3, 4
 """Exit codes of a process that exports."""
 ROWS = 4000
@@ -146,7 +144,7 @@ def main() -> int:
     print("full disk:", "a tmpfs of a random size" if on_disk else "RLIMIT_FSIZE at a random byte")
     print(f"{bad} tries left something that they should not")
     if asked.only == list(KINDS) and asked.tries >= 20:
-        (HERE / "results" / "export_faults.json").write_text(json.dumps(rows, indent=1) + "\n")
+        write("export_faults", {"tries": asked.tries, "rows": rows})
     return bad
 
 
