@@ -13,6 +13,7 @@ from dicom_builder import (
     BETWEEN_COLUMNS_MM,
     BETWEEN_ROWS_MM,
     BETWEEN_SLICES_MM,
+    HALF_LIFE_S,
     SUV_FACTOR,
     put_pixels,
     save,
@@ -133,13 +134,14 @@ class TestPet:
         assert found.unit is Unit.BQML
         assert "no SUV" in found.provenance.warnings[0]
 
-    def test_a_moment_after_the_acquisition_is_not_taken_for_its_start(self, tmp_path: Path) -> None:
+    def test_decay_corrected_to_a_moment_after_the_start_is_counted_to_that_moment(self, tmp_path: Path) -> None:
         file = write_enhanced(
             tmp_path / "image.dcm", "PT", change=self.in_activity, DecayCorrectionDateTime="20250101113000"
         )
-        (series,) = scan(file).series
-        assert series.slices[0].pet is not None
-        assert series.slices[0].pet.decay_correction == ""
+        found = read(file)
+        assert found.unit is Unit.SUVBW
+        decayed = 368.08e6 * 0.5 ** (5400 / HALF_LIFE_S)
+        assert found.voxels[4, 3, 2] == pytest.approx(PIXELS[4, 3, 2] * SLOPES[4] * 70e3 / decayed, rel=1e-6)
 
     def test_a_unit_that_goes_with_other_values_says_nothing_of_these(self, tmp_path: Path) -> None:
         def another(frame: Dataset, k: int) -> None:

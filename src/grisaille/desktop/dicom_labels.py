@@ -10,7 +10,7 @@ from pathlib import Path
 from grisaille.core.errors import GridMismatch, GrisailleError, InputError
 from grisaille.core.labels import Labels
 from grisaille.core.volume import Volume
-from grisaille.io.dicom_labels import LabelFile, LabelKind, label_file, label_files
+from grisaille.io.dicom_labels import LabelFile, LabelKind, label_file, label_files, likely_volumes
 from grisaille.io.labels import read_labels
 
 MOST_BESIDE = 5000
@@ -42,7 +42,7 @@ def labels_of_file(path: Path, volumes: Sequence[Volume]) -> tuple[Labels, Volum
     found = label_file(path)
     if found is None:
         raise InputError(f"{path.name} is no DICOM SEG or RTSTRUCT")
-    if _candidates(found, volumes):
+    if likely_volumes(found, volumes):
         return _on_one_of(found, volumes), None
     beside = _beside(found)
     if beside is not None:
@@ -55,7 +55,7 @@ def labels_of_file(path: Path, volumes: Sequence[Volume]) -> tuple[Labels, Volum
 def _on_one_of(found: LabelFile, volumes: Sequence[Volume]) -> Labels:
     """On the first candidate whose voxels fit."""
     refusal: GridMismatch | None = None
-    for volume in _candidates(found, volumes):
+    for volume in likely_volumes(found, volumes):
         try:
             return read_labels(found.file, like=volume)
         except GridMismatch as error:
@@ -63,14 +63,6 @@ def _on_one_of(found: LabelFile, volumes: Sequence[Volume]) -> Labels:
     if found.kind is LabelKind.SEG:
         return read_labels(found.file)
     raise refusal or _without_volume(found, volumes)
-
-
-def _candidates(found: LabelFile, volumes: Iterable[Volume]) -> list[Volume]:
-    """The volumes of the series that a file names, then those in its frame of reference."""
-    volumes = list(volumes)
-    named = [one for one in volumes if one.source.series and one.source.series in found.series]
-    in_frame = [one for one in volumes if one.provenance.frame_of_reference in found.frames and one not in named]
-    return named + in_frame
 
 
 def _beside(found: LabelFile) -> Volume | None:

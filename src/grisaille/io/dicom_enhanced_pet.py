@@ -83,17 +83,15 @@ def _put_decay(flat: Dataset) -> None:
         return
     offset = text(flat, "TimezoneOffsetFromUTC")
     corrected_to = parse_moment(text(flat, "DecayCorrectionDateTime"), offset)
-    acquired = parse_moment(text(flat, "AcquisitionDate") + text(flat, "AcquisitionTime"))
-    if corrected_to is None or acquired is None or text(flat, "DecayCorrected").upper() != "YES":
+    if corrected_to is None or text(flat, "DecayCorrected").upper() != "YES":
         return
     reference = parse_moment(text(flat, "FrameReferenceDateTime"), offset)
     if reference is not None:
         flat.FrameReferenceTime = f"{_seconds(corrected_to, reference) * 1000:.0f}"
     if any(abs(_seconds(start, corrected_to)) <= _SAME_S for start in _injections(flat, offset)):
         flat.DecayCorrection = "ADMIN"
-    elif corrected_to <= acquired:
-        flat.DecayCorrection = "START"
-        flat.SeriesDate, flat.SeriesTime = f"{corrected_to:%Y%m%d}", f"{corrected_to:%H%M%S.%f}"
+    else:
+        flat.DecayCorrection = "START"  # whichever moment it is: SUV takes DecayCorrectionDateTime itself
 
 
 def _injections(flat: Dataset, offset: str) -> list[datetime]:

@@ -17,6 +17,8 @@ from pydicom.uid import (
     LegacyConvertedEnhancedPETImageStorage,
     MRImageStorage,
     PositronEmissionTomographyImageStorage,
+    RTStructureSetStorage,
+    SegmentationStorage,
 )
 
 from grisaille.core.volume import Modality
@@ -42,6 +44,7 @@ _MULTI_FRAME = {
     EnhancedMRImageStorage: Modality.MR,
     LegacyConvertedEnhancedMRImageStorage: Modality.MR,
 }
+_LABELS = (SegmentationStorage, "1.2.840.10008.5.1.4.1.1.66.7", RTStructureSetStorage)
 _PREAMBLE = 128
 
 
@@ -175,7 +178,9 @@ def slice_header(file: Path, header: Dataset, pixels: PixelLayout) -> SliceHeade
     if modality is None and not sop_class:
         modality = {one.value: one for one in _SINGLE_FRAME.values()}.get(text(header, "Modality"))
     if modality is None:
-        raise NotRead(f"{_class_name(sop_class)} is not an image that grisaille reads")
+        is_labels = UID(sop_class) in _LABELS
+        verdict = "no image but labels, read by read_labels" if is_labels else "not an image that grisaille reads"
+        raise NotRead(f"{_class_name(sop_class)} is {verdict}")
     if "LOCALIZER" in words(header, "ImageType"):
         raise NotRead("a localizer (scout), not a slice")
     rows, columns = count(header, "Rows"), count(header, "Columns")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -91,6 +91,14 @@ def label_files(folder: Path) -> tuple[LabelFile, ...]:
     """The SEG and RTSTRUCT of a folder and the folders in it, by name."""
     found = (label_file(file) for file in sorted(_walk(folder)))
     return tuple(one for one in found if one is not None)
+
+
+def likely_volumes(found: LabelFile, volumes: Iterable[Volume]) -> list[Volume]:
+    """The volumes of the series that a file names, then those in its frame of reference."""
+    volumes = list(volumes)
+    named = [one for one in volumes if one.source.series and one.source.series in found.series]
+    in_frame = [one for one in volumes if one.provenance.frame_of_reference in found.frames and one not in named]
+    return named + in_frame
 
 
 def only_label_file(path: Path) -> LabelFile:

@@ -19,6 +19,7 @@ from grisaille.core.run import Run
 from grisaille.core.study import Study
 from grisaille.core.volume import Volume
 from grisaille.imaging.findings import find_findings
+from grisaille.io.dicom_labels import label_file, likely_volumes
 from grisaille.io.export.recorded import Recorded, recorded_in
 from grisaille.io.export.segments import Maker
 from grisaille.io.image import path_of
@@ -82,9 +83,9 @@ def gather(
     if recorded is None:
         if path.is_dir():
             raise InputError(f"{path.name} holds no result.json, so it is no result; give its folder, or a label file")
-        labels, volume = _read(path, study)
+        labels, volume = _read(path, study, run)
         return _by_hand(labels, volume, study)
-    labels, volume = _read(recorded.labels, study)
+    labels, volume = _read(recorded.labels, study, run)
     return _recorded(recorded, labels, volume, study, edited)
 
 
@@ -111,12 +112,18 @@ def _placed(labels: Labels, study: Study) -> tuple[Labels, Volume]:
     raise _elsewhere(f"the labels lie on {labels.grid}", study)
 
 
-def _read(path: Path, study: Study) -> tuple[Labels, Volume]:
-    for volume in _candidates(study):
+def _read(path: Path, study: Study, run: Run | None) -> tuple[Labels, Volume]:
+    """The labels of a file on the volume that they fit; contours fit many, so those that the file names go first."""
+    found = None if path.is_dir() else label_file(path)
+    candidates = _candidates(study)
+    likely = [] if found is None else likely_volumes(found, candidates)
+    for volume in [*likely, *(one for one in candidates if one not in likely)]:
         try:
             labels = read_labels(path, like=volume)
         except GridMismatch:
             continue
+        for warning in labels.warnings:
+            (run or Run()).note(warning)
         return replace(labels, source=volume.source), volume
     raise _elsewhere(f"{path.name} lies on none of the grids", study)
 
