@@ -19,7 +19,7 @@ from reporting.tables import markdown, write
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from header_fuzzing import GOOD, Outcome, fuzz
-from header_mutations import SEEDS
+from header_seeds import SEEDS
 
 
 def main() -> int:

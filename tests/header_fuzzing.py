@@ -13,9 +13,10 @@ import resource
 import shutil
 import sys
 import tempfile
+import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -61,19 +62,19 @@ class Tally:
         return sum(count for (_, one), count in self.counts.items() if one is outcome)
 
 
-def fuzz(seed: int, numbers: range) -> Tally:
-    """Spoil and read the cases of ``numbers``."""
+def fuzz(seed: int, numbers: Iterable[int], seconds: float = SECONDS) -> Tally:
+    """Spoil and read the cases of ``numbers``; one that takes longer than ``seconds`` hangs."""
     tally = Tally()
     workshop = Path(tempfile.mkdtemp(prefix="fuzz-"))
     try:
-        mutator, child = Mutator(workshop / "seeds"), _Child()
+        mutator, child = Mutator(workshop / "seeds"), _Child(seconds)
         for number in numbers:
             folder = workshop / f"case_{number}"
             folder.mkdir()
             spoilt = mutator.spoil(seed, number, folder)
-            outcome, words, seconds, largest = child.read(spoilt)
+            outcome, words, took, largest = child.read(spoilt, describes=number % 4 == 0)
             tally.counts[spoilt.seed, outcome] += 1
-            tally.slowest_s, tally.largest_kb = max(tally.slowest_s, seconds), max(tally.largest_kb, largest)
+            tally.slowest_s, tally.largest_kb = max(tally.slowest_s, took), max(tally.largest_kb, largest)
             if outcome not in GOOD:
                 tally.bad.append((number, spoilt, outcome, words))
             shutil.rmtree(folder)
@@ -86,16 +87,17 @@ def fuzz(seed: int, numbers: range) -> Tally:
 class _Child:
     """One process that reads file after file, and another one after it has died."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
         self._process: Any = None
+        self._seconds = seconds
 
-    def read(self, spoilt: Spoilt) -> tuple[Outcome, str, float, int]:
+    def read(self, spoilt: Spoilt, *, describes: bool) -> tuple[Outcome, str, float, int]:
         if self._process is None:
             self._start()
-        self._pipe.send(str(spoilt.path))
-        if not self._pipe.poll(SECONDS):
+        self._pipe.send((str(spoilt.path), describes))
+        if not self._pipe.poll(4 * self._seconds):  # it may be described, read, and read by another library
             self.end(kill=True)
-            return Outcome.HANG, f"over {SECONDS:g} s", SECONDS, 0
+            return Outcome.HANG, f"no end in {4 * self._seconds:g} s", 4 * self._seconds, 0
         try:
             name, words, seconds, growth, largest = self._pipe.recv()
         except EOFError:
@@ -105,6 +107,8 @@ class _Child:
         if growth > MOST_GROWTH_KB:
             self.end(kill=True)
             return Outcome.MEMORY, f"{growth / 1024:.0f} MB more", seconds, largest
+        if seconds > self._seconds:
+            return Outcome.HANG, f"{seconds:.1f} s", seconds, largest
         return Outcome[name], words, seconds, largest
 
     def end(self, *, kill: bool = False) -> None:
@@ -126,8 +130,6 @@ class _Child:
 
 
 def _serve(pipe: Any, path: list[str]) -> None:
-    import time
-
     sys.path[:] = path
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 2)  # C++ libraries talk there
@@ -135,10 +137,11 @@ def _serve(pipe: Any, path: list[str]) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _warm_up()
     pipe.send("ready")
-    while (name := pipe.recv()) is not None:
-        before, started = _most_kb(), time.monotonic()
-        outcome, words = judge(Path(name))
-        pipe.send((outcome.name, words, time.monotonic() - started, _most_kb() - before, _most_kb()))
+    while (order := pipe.recv()) is not None:
+        before = _most_kb()
+        times: list[float] = []
+        outcome, words = judge(Path(order[0]), describes=order[1], times=times)
+        pipe.send((outcome.name, words, max(times), _most_kb() - before, _most_kb()))
 
 
 def _most_kb() -> int:
@@ -156,30 +159,35 @@ def _warm_up() -> None:
     import grisaille.io.study  # noqa: F401
 
 
-def judge(path: Path) -> tuple[Outcome, str]:
-    """Read a file or folder, and look whether what came is right and says nothing of the patient."""
+def judge(path: Path, *, describes: bool = True, times: list[float] | None = None) -> tuple[Outcome, str]:
+    """Read a file or folder, and look whether what came is right and says nothing of the patient.
+
+    ``times`` takes the seconds of describing, if that is asked for, and of reading.
+    """
     from grisaille.core.errors import GrisailleError
     from grisaille.io.info import describe
     from grisaille.io.study import read_study
 
     told: list[str] = []
+    volume = None
     with _listening(told):
-        try:
-            told.append(repr(describe([path])))
-        except GrisailleError as error:
-            told.append(str(error))
-        except BaseException as error:  # noqa: BLE001 -- this is what is looked for
-            return Outcome.OTHER, f"describe: {type(error).__name__}: {error}"[:200]
-        try:
-            study = read_study(path)
-            volume = study.main
-            told += [repr(study), *study.warnings]
-            outcome, words = Outcome.RIGHT, ""
-        except GrisailleError as error:
-            told.append(str(error))
-            outcome, words, volume = Outcome.OURS, str(error), None
-        except BaseException as error:  # noqa: BLE001
-            return Outcome.OTHER, f"{type(error).__name__}: {error}"[:200]
+        for read in (lambda: repr(describe([path])), lambda: read_study(path))[not describes :]:
+            started = time.monotonic()
+            try:
+                found = read()
+                outcome, words = Outcome.RIGHT, ""
+                told.append(repr(found))
+            except GrisailleError as error:
+                told.append(str(error))
+                outcome, words, found = Outcome.OURS, str(error), None
+            except BaseException as error:  # noqa: BLE001 -- this is what is looked for
+                return Outcome.OTHER, f"{type(error).__name__}: {error}"[:200]
+            finally:
+                if times is not None:
+                    times.append(time.monotonic() - started)
+        if found is not None:
+            volume = found.main
+            told += found.warnings
     leaks = [secret for secret in (*SECRETS, str(path.parent)) if any(secret in sentence for sentence in told)]
     if leaks:
         return Outcome.LEAK, f"{leaks} in {next(one for one in told if leaks[0] in one)[:200]}"
@@ -259,18 +267,27 @@ def _slices_by_pydicom(volume: Any) -> Iterator[tuple[np.ndarray, np.ndarray, np
         image = dcmread(file, force=True)
         if "TransferSyntaxUID" not in image.file_meta:
             image.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
-        frames = np.asarray(image.pixel_array)
-        if frames.ndim != 2:
-            raise NotImplementedError("several frames")
-        # The first of several values, as DICOM counts them where one is meant.
-        slope, intercept = (
-            _first(image, name, default) for name, default in (("RescaleSlope", 1), ("RescaleIntercept", 0))
-        )
-        may_be_padding = np.full(frames.shape, image.get("PixelPaddingValue") is not None)
-        yield frames * slope + intercept, np.asarray(image.ImagePositionPatient, float), may_be_padding
+        pixels = np.asarray(image.pixel_array)
+        may_be_padding = np.full(pixels.shape[-2:], image.get("PixelPaddingValue") is not None)
+        if pixels.ndim == 2:
+            slope, intercept = _first(image, "RescaleSlope", 1), _first(image, "RescaleIntercept", 0)
+            yield pixels * slope + intercept, np.asarray(image.ImagePositionPatient, float), may_be_padding
+            continue
+        frames = []
+        for frame, own in zip(pixels, image.PerFrameFunctionalGroupsSequence, strict=True):
+            shared = image.SharedFunctionalGroupsSequence[0]
+            scale = (own.get("PixelValueTransformationSequence") or shared.PixelValueTransformationSequence)[0]
+            at = np.asarray(own.PlanePositionSequence[0].ImagePositionPatient, float)
+            frames.append((frame * float(scale.RescaleSlope) + float(scale.RescaleIntercept), at, may_be_padding))
+        yield from sorted(frames, key=lambda one: float(one[1] @ _normal_zyx(volume)[::-1]))
+
+
+def _normal_zyx(volume: Any) -> np.ndarray:
+    return np.asarray(volume.grid.affine[:3, 0])
 
 
 def _first(image: Any, name: str, default: float) -> float:
+    """The first of several values, as DICOM counts them where one is meant."""
     value = image.get(name)
     if value is None or value == "":
         return float(default)

@@ -47,7 +47,7 @@ from grisaille.core.volume import Volume
 from grisaille.io.dicom import scan
 from grisaille.io.info import describe
 from grisaille.io.study import read_study, read_volume
-from header_mutations import compress_with_gdcm
+from header_seeds import compress_with_gdcm
 
 Told = Callable[[object], str]
 
@@ -343,7 +343,7 @@ def test_row_34_an_element_of_four_gigabytes_takes_no_memory(tmp_path: Path, key
 
 
 def test_row_24_an_enhanced_image_is_the_volume_of_its_slices(tmp_path: Path, told: Told) -> None:
-    from header_mutations import write_multi_frame
+    from header_seeds import write_multi_frame
 
     volume = read_volume(write_multi_frame(tmp_path)[0])
     assert in_hu(volume)

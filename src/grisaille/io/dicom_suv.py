@@ -26,6 +26,14 @@ from grisaille.io.dicom_tags import (
 _PHILIPS = "Philips PET Private Group"
 _GE = "GEMS_PETD_01"
 
+_UNITS = (
+    "CNTS", "NONE", "CM2", "CM2ML", "PCNT", "CPS", "BQML", "MGMINML", "UMOLMINML", "MLMING", "MLG", "1CM", "UMOLML",
+    "PROPCNTS", "PROPCPS", "MLMINML", "MLML", "GML", "STDDEV",
+)  # fmt: skip
+_SUV_TYPES = ("BSA", "BW", "LBM", "LBMJAMES128", "LBMJANMA", "IBW")
+_DECAY_CORRECTIONS = ("NONE", "START", "ADMIN")
+"""Defined terms of DICOM PS3.3, C.8.9.1."""
+
 NUCLIDE_BY_CODE = {
     "C-105A1": "C-11", "40565003": "C-11",
     "C-107A1": "N-13", "21576001": "N-13",
@@ -60,10 +68,10 @@ def pet_image(header: Dataset) -> PetSeries:
     offset = text(header, "TimezoneOffsetFromUTC")
     items = _items(header, "RadiopharmaceuticalInformationSequence")
     return PetSeries(
-        units=text(header, "Units").upper(),
+        units=_term(header, "Units", _UNITS),
         slices=(_slice(header, offset),),
-        suv_type=text(header, "SUVType").upper(),
-        decay_correction=text(header, "DecayCorrection").upper(),
+        suv_type=_term(header, "SUVType", _SUV_TYPES),
+        decay_correction=_term(header, "DecayCorrection", _DECAY_CORRECTIONS),
         corrections=frozenset(words(header, "CorrectedImage")),
         weight=number(header, "PatientWeight"),
         height=number(header, "PatientSize"),
@@ -94,6 +102,12 @@ def pet_series(images: Sequence[PetSeries]) -> PetSeries:
                     "correct or separate the files"
                 )
     return replace(first, slices=tuple(piece for image in images for piece in image.slices))
+
+
+def _term(header: Dataset, keyword: str, known: tuple[str, ...]) -> str:
+    """A defined term; another word is not kept, since sentences repeat it and anything may stand there."""
+    written = text(header, keyword).upper()
+    return written if written in ("", *known) else "an unknown term"
 
 
 def _items(header: Dataset, keyword: str) -> list[Dataset]:
