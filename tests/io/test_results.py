@@ -176,7 +176,7 @@ def test_without_findings_the_table_is_its_head(tmp_path: Path) -> None:
     assert (tmp_path / "f.csv").read_text() == ",".join(FINDING_COLUMNS) + ",calibration\n"
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "＝1+1", "＠SUM(A1)"])
 def test_a_spreadsheet_does_not_run_what_a_cell_says(text: str) -> None:
     row = findings_rows([replace(FINDING, tracking_uid=text)])[0]
     assert row[FINDING_COLUMNS.index("tracking_uid")] == f"'{text}"
