@@ -198,7 +198,7 @@ def test_the_record_adds_the_findings_up(result: Result) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "＝1+1", "＠SUM(A1)"])
 def test_a_spreadsheet_does_not_run_what_a_cell_says(text: str) -> None:
     row = findings_rows([replace(FINDING, tracking_uid=text)])[0]
     assert row[FINDING_COLUMNS.index("tracking_uid")] == f"'{text}"

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from grisaille.core.safe_write import replacing
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""With those of double width, which some spreadsheets take for the same."""
+
 _DIGITS = 6
 
 
