@@ -32,7 +32,7 @@ CHILD = """
 import json, resource, sys, time
 resource.setrlimit(resource.RLIMIT_AS, ({limit}, {limit}))
 from grisaille.core.errors import GrisailleError
-from grisaille.io.dicom import read_series, scan
+from grisaille.io.dicom.series import read_series, scan
 def peak(who):
     return resource.getrusage(who).ru_maxrss
 def cpu():

@@ -33,7 +33,7 @@ SIDE = 512
 
 READERS = {
     "grisaille": (
-        "from grisaille.io.dicom import read_series, scan",
+        "from grisaille.io.dicom.series import read_series, scan",
         "(series,) = scan(Path(folder)).series; voxels = read_series(series).voxels",
     ),
     "SimpleITK": (

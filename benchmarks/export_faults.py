@@ -49,6 +49,7 @@ from grisaille.flows import samples
 from grisaille.imaging.findings import find_findings
 from grisaille.io.export.parametric import Scale, write_parametric_map
 from grisaille.io.export.report import write_sr
+from grisaille.io.export.rtstruct import write_rtstruct
 from grisaille.io.export.seg import write_seg
 from grisaille.io.export.segments import segments_of
 from grisaille.io.export.sources import read_sources
@@ -56,7 +57,6 @@ from grisaille.io.export.whose import Identity
 from grisaille.io.image import suffix_of
 from grisaille.io.labels import read_labels, write_labels
 from grisaille.io.results import write_findings_csv, write_result
-from grisaille.io.rtstruct_write import write_rtstruct
 
 DONE, REFUSED, CRASHED = 0, 3, 4
 """Exit codes of a process that exports."""

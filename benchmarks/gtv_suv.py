@@ -18,7 +18,7 @@ import pydicom
 from skimage.draw import polygon2mask
 
 from grisaille.core.grid import Grid
-from grisaille.io.dicom import read_series, scan
+from grisaille.io.dicom.series import read_series, scan
 
 
 @dataclass(frozen=True)

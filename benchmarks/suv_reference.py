@@ -21,7 +21,7 @@ import nibabel
 import numpy as np
 
 from grisaille.core.volume import Volume
-from grisaille.io.dicom import read_series, scan
+from grisaille.io.dicom.series import read_series, scan
 
 WANTED = (0.20, 1.00, 4.00)
 

@@ -69,13 +69,13 @@ def _in(file: str) -> str:
     return f"tests/{file}.py::"
 
 
-_SCAN, _GEOMETRY, _PIXELS, _TAGS = (_in(f"io/test_dicom_{name}") for name in ("scan", "geometry", "pixels", "tags"))
+_SCAN, _GEOMETRY, _PIXELS, _TAGS = (_in(f"io/dicom/test_{name}") for name in ("scan", "geometry", "pixels", "tags"))
 _STUDY, _NIFTI, _VOLUMES = _in("io/test_study"), _in("io/test_nifti"), _in("io/test_volumes")
 _LABELS, _ITK = _in("io/test_labels"), _in("io/test_itk")
 _FINDINGS, _SUV = _in("imaging/test_findings"), _in("imaging/test_suv")
 _DETECT, _LAYERS, _PANEL = _in("flows/test_detect"), _in("desktop/test_layers"), _in("desktop/test_panel")
 _BUNDLE, _STORE, _DEVICE = _in("weights/test_bundle"), _in("weights/test_store"), _in("nn/test_device")
-_SAFE, _ZIP, _DISC = _in("core/test_safe_write"), _in("io/test_zip_folder"), _in("io/test_dicomdir")
+_SAFE, _ZIP, _DISC = _in("core/test_safe_write"), _in("io/test_zip_folder"), _in("io/dicom/test_dicomdir")
 
 ELSEWHERE: dict[int, tuple[str, ...]] = {
     1: (_STUDY + "test_an_empty_folder_and_one_of_other_things_are_told",),
@@ -100,7 +100,7 @@ ELSEWHERE: dict[int, tuple[str, ...]] = {
     ),
     20: (_DETECT + "test_a_study_that_cannot_be_judged_is_refused_with_a_sentence",),
     23: (_PIXELS + "test_every_slice_has_a_slope_of_its_own_even_if_the_first_is_one",),
-    24: ("tests/io/test_dicom_multiframe.py::test_every_frame_has_a_slope_of_its_own_exactly_as_highdicom_has_it",),
+    24: ("tests/io/dicom/test_multiframe.py::test_every_frame_has_a_slope_of_its_own_exactly_as_highdicom_has_it",),
     25: (_PIXELS + "test_monochrome1_does_not_turn_values_round",),
     26: (_PIXELS + "TestPadding::test_it_becomes_air_in_ct_however_its_sign_was_written",),
     27: (
@@ -161,7 +161,7 @@ ELSEWHERE: dict[int, tuple[str, ...]] = {
     45: (
         _SUV + "TestPhilipsCounts::test_of_both_the_suv_factor_is_used",
         _SUV + "test_uncorrected_images_have_no_suv",
-        "tests/io/test_dicom_suv.py::test_ges_time_is_told_by_its_creator_and_not_by_the_maker",
+        "tests/io/dicom/test_suv.py::test_ges_time_is_told_by_its_creator_and_not_by_the_maker",
     ),
     46: (_LABELS + "test_labels_of_another_grid_are_refused", _LABELS + "test_what_is_no_label_is_refused_by_name"),
     47: (

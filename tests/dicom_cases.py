@@ -1,6 +1,6 @@
 """Series as folders hold them, regular and not, each with what reading it has to give.
 
-``CASES`` are the rows of ``benchmarks/dicom_series.py`` and of ``tests/io/test_dicom_series.py``: how the files
+``CASES`` are the rows of ``benchmarks/dicom_series.py`` and of ``tests/io/dicom/test_series.py``: how the files
 are made, and, for each way of reading them, the volume that is right or the refusal that is.
 """
 

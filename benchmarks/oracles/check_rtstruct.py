@@ -26,7 +26,7 @@ from scipy import ndimage
 import grisaille as gr
 from grisaille.flows import samples
 from grisaille.flows.make_dicom import Visit, write_series
-from grisaille.io.rtstruct_write import write_rtstruct
+from grisaille.io.export.rtstruct import write_rtstruct
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from reporting.tables import markdown

@@ -47,7 +47,7 @@ from grisaille.core.errors import (
 )
 from grisaille.core.run import Run
 from grisaille.core.volume import Volume
-from grisaille.io.dicom import scan
+from grisaille.io.dicom.series import scan
 from grisaille.io.info import describe
 from grisaille.io.study import read_study, read_volume
 from header_seeds import compress_with_gdcm

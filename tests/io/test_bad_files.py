@@ -112,13 +112,11 @@ def test_row_37_a_bomb_whose_header_is_honest_is_held_against_the_free_memory(
     told(refused.value)
 
 
-@pytest.mark.xfail(strict=True, reason="refused until orientation rules change: remove this mark when it flips")
 def test_row_38_a_nifti_without_orientation_is_read_with_a_warning(tmp_path: Path, told: Told) -> None:
     volume = read_volume(save_nifti(tmp_path / "CT.nii", numbers() - 30, sform=0, qform=0))
     assert any("orientation unknown" in told(warning) for warning in volume.provenance.warnings)
 
 
-@pytest.mark.xfail(strict=True, reason="no warning until scaling rules change: remove this mark when it flips")
 def test_row_39_a_slope_that_is_no_number_is_warned_of(tmp_path: Path, told: Told) -> None:
     path = save_nifti(tmp_path / "CT.nii", numbers() - 30)
     content = bytearray(path.read_bytes())

@@ -21,9 +21,9 @@ from grisaille.core.errors import OutputError
 from grisaille.core.finding import Finding
 from grisaille.core.labels import Labels
 from grisaille.core.volume import Volume
+from grisaille.io.export.rtstruct import write_rtstruct
 from grisaille.io.labels import read_labels, write_labels
 from grisaille.io.results import write_findings_csv
-from grisaille.io.rtstruct_write import write_rtstruct
 from grisaille.io.sidecar import sidecar_path
 from grisaille.io.study import read_volume
 from grisaille.io.volumes import write_volume

@@ -11,7 +11,7 @@ import pytest
 
 from dicom_builder import write_series
 from grisaille.core.volume import Volume
-from grisaille.io import dicom
+from grisaille.io.dicom import series
 from header_fuzzing import GOOD, Outcome, fuzz, judge
 from header_seeds import SEEDS
 from image_builder import numbers, oblique, save_nifti
@@ -39,10 +39,10 @@ def test_the_judge_tells_a_wrong_value_a_wrong_place_a_leak_and_a_strange_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_series(tmp_path / "in")
-    true = dicom.read_series
+    true = series.read_series
 
     def spoiling(change: object) -> None:
-        monkeypatch.setattr(dicom, "read_series", lambda *given, **named: change(true(*given, **named)))  # type: ignore[operator]
+        monkeypatch.setattr(series, "read_series", lambda *given, **named: change(true(*given, **named)))  # type: ignore[operator]
 
     def wrong_value(volume: Volume) -> Volume:
         voxels = np.array(volume.voxels)

@@ -27,7 +27,7 @@ from grisaille.cli.main import main
 from grisaille.core.errors import GrisailleError
 from grisaille.desktop.layers import image_arguments
 from grisaille.flows.detect import detect
-from grisaille.io.dicom import scan
+from grisaille.io.dicom.series import scan
 from grisaille.io.info import describe
 from grisaille.io.labels import write_labels
 from grisaille.io.results import write_result

@@ -11,7 +11,7 @@ import pytest
 
 from grisaille.core.errors import UnreadableFile
 from grisaille.core.volume import Unit, Volume
-from grisaille.io.dicom import read_series, scan
+from grisaille.io.dicom.series import read_series, scan
 
 pytestmark = pytest.mark.real_data
 

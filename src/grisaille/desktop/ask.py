@@ -14,7 +14,7 @@ from grisaille.io.export.whose import Identity
 from grisaille.io.volumes import is_mask_name, modality_by_name
 
 if TYPE_CHECKING:
-    from grisaille.io.dicom_scan import SeriesInfo
+    from grisaille.io.dicom.scan import SeriesInfo
 
 
 class Kind(Enum):

@@ -10,7 +10,7 @@ from pathlib import Path
 from grisaille.core.errors import GridMismatch, GrisailleError, InputError
 from grisaille.core.labels import Labels
 from grisaille.core.volume import Volume
-from grisaille.io.dicom_labels import LabelFile, LabelKind, label_file, label_files, likely_volumes
+from grisaille.io.dicom.label_files import LabelFile, LabelKind, label_file, label_files, likely_volumes
 from grisaille.io.labels import read_labels
 
 MOST_BESIDE = 5000
@@ -67,7 +67,7 @@ def _on_one_of(found: LabelFile, volumes: Sequence[Volume]) -> Labels:
 
 def _beside(found: LabelFile) -> Volume | None:
     """The series in the file's folder that it was made on."""
-    from grisaille.io.dicom import read_series, scan
+    from grisaille.io.dicom.series import read_series, scan
 
     folder = found.file.parent
     if len(list(islice(_files(folder), MOST_BESIDE + 1))) > MOST_BESIDE:

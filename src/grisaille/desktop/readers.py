@@ -20,7 +20,7 @@ from grisaille.desktop.ask import Kind, ask_frame, ask_kind, ask_regrid, ask_ser
 from grisaille.desktop.layers import THING, has_ct, image_arguments, in_drawing_order, labels_arguments, volumes_in
 from grisaille.desktop.view import attach
 from grisaille.imaging.suv_overrides import SuvOverrides
-from grisaille.io.dicomdir import is_dicomdir
+from grisaille.io.dicom.dicomdir import is_dicomdir
 from grisaille.io.image import stem_of, suffix_of
 from grisaille.io.labels import read_labels
 from grisaille.io.pseudonym import pseudonym
@@ -146,7 +146,7 @@ def _answered(path: Path, error: InputError, choices: Choices, questions: Questi
     if isinstance(error, SeveralFrames):
         frame = questions.frame(error.frames)
         return None if frame is None else replace(choices, frame=frame)
-    from grisaille.io.dicom import scan
+    from grisaille.io.dicom.series import scan
 
     found = scan(path)
     answer = questions.series({kind: found.of(kind) for kind in (Modality.CT, Modality.PET) if found.of(kind)})
@@ -173,7 +173,7 @@ def _with_suv(read: Callable[..., Readable], questions: Questions | None) -> Rea
 
 def _folder_and_labels(path: Path, questions: Questions | None, viewer: Any) -> list[LayerData]:
     """The images of a folder and the SEG and RTSTRUCT that lie on them; where it holds only these, on what is open."""
-    from grisaille.io.dicom_labels import label_files
+    from grisaille.io.dicom.label_files import label_files
 
     try:
         images = _folder(path, questions)
@@ -186,7 +186,7 @@ def _folder_and_labels(path: Path, questions: Questions | None, viewer: Any) -> 
 
 
 def _dicom_file(path: Path, questions: Questions | None, viewer: Any) -> list[LayerData]:
-    from grisaille.io.dicom_labels import label_file
+    from grisaille.io.dicom.label_files import label_file
 
     if label_file(path) is not None:
         return _dicom_labels(path, viewer)
@@ -213,7 +213,7 @@ def _dicom_labels(path: Path, viewer: Any) -> list[LayerData]:
 
 def _is_open(path: Path, viewer: Any) -> bool:
     """Whether the series of a DICOM file is shown: to open its 300 slices is not to open it 300 times."""
-    from grisaille.io.dicom_header import NotRead, read_header
+    from grisaille.io.dicom.header import NotRead, read_header
 
     if viewer is None:
         return False

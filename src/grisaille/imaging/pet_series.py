@@ -1,6 +1,6 @@
 """What the headers of a PET series say about its numbers: plain values, as written.
 
-Where they stand in a DICOM file is the business of ``io.dicom_suv``; what follows from
+Where they stand in a DICOM file is the business of ``io.dicom.suv``; what follows from
 them, of ``imaging.suv``.
 """
 

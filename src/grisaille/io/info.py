@@ -20,7 +20,7 @@ from grisaille.io.zip_folder import opened
 
 if TYPE_CHECKING:
     from grisaille.imaging.suv_overrides import SuvOverrides
-    from grisaille.io.dicom import SeriesInfo
+    from grisaille.io.dicom.series import SeriesInfo
 
     Reader = Callable[[SeriesInfo], Volume]
 
@@ -55,7 +55,7 @@ def describe(
     unit = chosen(Unit, pet_unit, "PET unit")
 
     def read(info: SeriesInfo) -> Volume:
-        from grisaille.io.dicom import read_series
+        from grisaille.io.dicom.series import read_series
 
         return read_series(info, unit=unit if info.modality is Modality.PET else None, overrides=suv, run=run)
 
@@ -88,7 +88,7 @@ def _in_path(path: Path, skipped: Skips, read: Reader, run: Run | None) -> Itera
 
 
 def _dicom(path: Path, described: set[Path], skipped: Skips, read: Reader, run: Run | None) -> Iterator[dict[str, Any]]:
-    from grisaille.io.dicom import scan
+    from grisaille.io.dicom.series import scan
 
     found = scan(path, run=run)
     for info in found.series:

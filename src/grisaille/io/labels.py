@@ -64,14 +64,14 @@ def read_labels(
 
 
 def _from_dicom(file: Path, like: Volume | Grid | None, rois: Collection[str | int] | None) -> Labels:
-    from grisaille.io.dicom_labels import LabelKind, only_label_file
+    from grisaille.io.dicom.label_files import LabelKind, only_label_file
 
     found = only_label_file(file)
     if found.kind is LabelKind.RTSTRUCT:
-        from grisaille.io.rtstruct_read import read_rtstruct
+        from grisaille.io.dicom.rtstruct_read import read_rtstruct
 
         return read_rtstruct(found, like, rois)
-    from grisaille.io.dicom_seg_read import read_seg
+    from grisaille.io.dicom.seg_read import read_seg
 
     return read_seg(found, like, rois)
 

@@ -12,7 +12,7 @@ from grisaille.core.run import Run
 from grisaille.core.study import TWO_FRAMES, Study
 from grisaille.core.volume import Modality, OnIrregular, Unit, Volume
 from grisaille.imaging.overlap import require_overlap
-from grisaille.io.dicomdir import is_dicomdir
+from grisaille.io.dicom.dicomdir import is_dicomdir
 from grisaille.io.folder import image_files, nothing_in
 from grisaille.io.image import SUFFIXES, path_of, suffix_of
 from grisaille.io.pseudonym import pseudonym
@@ -21,7 +21,7 @@ from grisaille.io.zip_folder import opened
 
 if TYPE_CHECKING:
     from grisaille.imaging.suv_overrides import SuvOverrides
-    from grisaille.io.dicom import SeriesInfo
+    from grisaille.io.dicom.series import SeriesInfo
 
 StrPath = str | os.PathLike[str]
 
@@ -199,7 +199,7 @@ def _read_all(sources: list[_Source], frame: int | None, how: _How) -> list[_Par
 def _has_frames(source: _Source) -> bool:
     if isinstance(source.place, Path):
         return False
-    from grisaille.io.dicom import frames_of
+    from grisaille.io.dicom.series import frames_of
 
     return len(frames_of(source.place)) > 1
 
@@ -212,7 +212,7 @@ def _read(source: _Source, frame: int | None, how: _How) -> _Part:
             given = " and ".join(suv.given)
             raise InputError(f"{place.name} is no DICOM, so {given} cannot be used on it; give the DICOM series")
         return _Part(read_file_volume(place, modality=source.modality, unit=unit, frame=frame))
-    from grisaille.io.dicom import read_series
+    from grisaille.io.dicom.series import read_series
 
     volume = read_series(place, unit=unit, overrides=suv, frame=frame, on_irregular=how.on_irregular, run=how.run)
     if unit not in (None, volume.unit):
@@ -222,7 +222,7 @@ def _read(source: _Source, frame: int | None, how: _How) -> _Part:
 
 def _dicom_info(path: Path, modality: Modality | None, series: str | int | None, run: Run | None) -> SeriesInfo:
     """The one DICOM series of a folder, or the one that a file belongs to."""
-    from grisaille.io.dicom import choose, scan
+    from grisaille.io.dicom.series import choose, scan
 
     try:
         found = scan(path, run=run)
@@ -256,7 +256,7 @@ def _dicom_sources(
     run: Run | None,
 ) -> list[_Source]:
     """The CT and the PET series of a folder; another modality only where there is neither."""
-    from grisaille.io.dicom import choose, scan
+    from grisaille.io.dicom.series import choose, scan
 
     found = scan(path, run=run)
     infos = [info for kind, name in wanted.items() if (info := choose(found, kind, name)) is not None]

@@ -19,7 +19,7 @@ from grisaille.core.run import Run
 from grisaille.core.study import Study
 from grisaille.core.volume import Volume
 from grisaille.imaging.findings import find_findings
-from grisaille.io.dicom_labels import label_file, likely_volumes
+from grisaille.io.dicom.label_files import label_file, likely_volumes
 from grisaille.io.export.recorded import Recorded, recorded_in
 from grisaille.io.export.segments import Maker
 from grisaille.io.image import path_of

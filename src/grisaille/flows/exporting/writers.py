@@ -138,7 +138,7 @@ _SCALES = {
 
 
 def _rtstruct(job: Job, path: Path) -> Any:
-    from grisaille.io.rtstruct_write import RoiOrigin, write_contours
+    from grisaille.io.export.rtstruct import RoiOrigin, write_contours
 
     names = {one.number: one.title for one in job.segments.listed}
     volume, maker = job.images.volume, job.material.maker

@@ -17,7 +17,7 @@ from pydicom.datadict import dictionary_VR
 from pydicom.valuerep import VR, validate_value
 
 from grisaille.core.errors import InputError
-from grisaille.io.dicom_tags import DAMAGE, quiet, text
+from grisaille.io.dicom.tags import DAMAGE, quiet, text
 from grisaille.io.export.whose import Identity
 
 _PLACE = (

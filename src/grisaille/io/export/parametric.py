@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from grisaille.core.errors import InputError, OutputError
 from grisaille.core.safe_write import replacing
-from grisaille.io.dicom_tags import DAMAGE, quiet
+from grisaille.io.dicom.tags import DAMAGE, quiet
 from grisaille.io.export.codes import NO_UNITS, SCORE
 from grisaille.io.export.identity import finish
 from grisaille.io.export.seg import MANUFACTURER, MODEL, SERIAL, SERIES, code, save

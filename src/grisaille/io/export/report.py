@@ -10,7 +10,7 @@ from typing import Any
 from grisaille.core.errors import OutputError, UnreadableFile
 from grisaille.core.finding import Finding
 from grisaille.core.safe_write import replacing
-from grisaille.io.dicom_tags import DAMAGE, quiet
+from grisaille.io.dicom.tags import DAMAGE, quiet
 from grisaille.io.export.codes import ABNORMAL, AI, MEASURES, OTHER_PROCEDURE, PROCEDURES, REPORT, SCORE
 from grisaille.io.export.identity import finish
 from grisaille.io.export.seg import MANUFACTURER, MODEL, SERIAL, SERIES, code, save

@@ -13,7 +13,7 @@ from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
 from grisaille.core.errors import OutputError
 from grisaille.core.safe_write import replacing
-from grisaille.io.dicom_tags import DAMAGE, quiet
+from grisaille.io.dicom.tags import DAMAGE, quiet
 from grisaille.io.export.codes import ABNORMAL, AI, Term
 from grisaille.io.export.identity import finish
 from grisaille.io.export.segments import Maker, Segment, Segments

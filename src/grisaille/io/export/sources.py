@@ -15,7 +15,7 @@ from grisaille.core.errors import GridMismatch, InputError, UnreadableFile
 from grisaille.core.run import Run
 from grisaille.core.volume import SourceFormat, Volume
 from grisaille.io.axes import to_source
-from grisaille.io.dicom_tags import DAMAGE, count, quiet, vector
+from grisaille.io.dicom.tags import DAMAGE, count, quiet, vector
 from grisaille.io.export.identity import StandIns, prepared
 from grisaille.io.export.whose import Identity
 

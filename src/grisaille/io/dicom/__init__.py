@@ -1,0 +1,1 @@
+"""DICOM in: series to volumes, SEG and RTSTRUCT to labels."""
