@@ -6,351 +6,56 @@ are made, and, for each way of reading them, the volume that is right or the ref
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
-
 import numpy as np
-from pydicom import Dataset, Sequence
 
-from dicom_builder import (
-    BETWEEN_COLUMNS_MM,
-    BETWEEN_ROWS_MM,
-    BETWEEN_SLICES_MM,
-    ORIGIN_MM,
-    ROOT,
-    ROWS,
-    SUV_FACTOR,
-    build_image,
-    put,
-    put_pixels,
-    save,
-    stored,
-    write_series,
-)
-from grisaille.core.errors import AmbiguousSeries, GrisailleError, IrregularSeries, UnevenSlices, UnreadableFile
-from grisaille.io.study import read_volume
+from dicom_builder import SUV_FACTOR, put, write_series
+from grisaille.core.errors import AmbiguousSeries, IrregularSeries, UnevenSlices, UnreadableFile
 from multi_frame_builder import write_multi_frame
-
-COUNT = 12
-SAME_INDEX = 0.02
-"""How far, in voxels, a voxel may lie from where it should: jitter within measure moves it that much."""
-
-
-@dataclass(frozen=True, eq=False)
-class Truth:
-    """(z, y, x) values, and (4, 4) from index to LPS millimetres, listed z, y, x."""
-
-    voxels: np.ndarray
-    affine: np.ndarray
-
-
-@dataclass(frozen=True)
-class Reads:
-    """The volume has to be ``truth``, and ``said`` (a pattern) stands in its verdict or its warnings."""
-
-    truth: Truth
-    said: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Refuses:
-    """There has to be this error, with a sentence that ``said`` matches."""
-
-    error: type[GrisailleError]
-    said: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Case:
-    """A folder of files, and what each way of reading it has to give."""
-
-    name: str
-    build: Callable[[Path], object]
-    expected: tuple[Reads | Refuses, ...]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a reading did, in words, and whether that is right."""
-
-    words: str
-    is_right: bool
-
-
-def outcome(expected: Reads | Refuses, folder: Path) -> Outcome:
-    """Read the folder as ``expected`` says and compare."""
-    asked = ", ".join(f"{name}={value!r}" for name, value in expected.options.items())
-    begin = f"{asked}: " if asked else ""
-    try:
-        volume = read_volume(folder, **expected.options)
-    except GrisailleError as error:
-        sentence = f"{type(error).__name__}: {error}"
-        fits = isinstance(expected, Refuses) and isinstance(error, expected.error)
-        return Outcome(f"{begin}{sentence}", fits and re.search(expected.said, sentence) is not None)
-    notes = "; ".join((volume.provenance.geometry, *volume.provenance.warnings))
-    if isinstance(expected, Refuses):
-        return Outcome(f"{begin}read, and should not be; {notes}", False)
-    wrong = difference(volume.voxels, volume.grid.affine, expected.truth)
-    return Outcome(
-        f"{begin}{wrong or 'values and places right'}; {notes}",
-        not wrong and re.search(expected.said, notes) is not None,
-    )
-
-
-def difference(voxels: np.ndarray, affine_zyx: np.ndarray, truth: Truth) -> str:
-    """In what a volume differs from the truth, voxel by voxel at its place, whatever its axes; empty if in nothing."""
-    shape, spacing = "x".join(map(str, voxels.shape)), np.linalg.norm(affine_zyx[:3, :3], axis=0)
-    have = f"{shape} voxels of {' x '.join(f'{step:.4g}' for step in spacing)} mm"
-    if voxels.size != truth.voxels.size:
-        return f"{have}, not {'x'.join(map(str, truth.voxels.shape))}"
-    indices = np.stack(np.indices(truth.voxels.shape), axis=-1)
-    places = indices @ truth.affine[:3, :3].T + truth.affine[:3, 3]
-    there = (places - affine_zyx[:3, 3]) @ np.linalg.inv(affine_zyx[:3, :3]).T
-    nearest = np.rint(there).astype(int)
-    if np.abs(there - nearest).max() > SAME_INDEX or (nearest < 0).any() or (nearest >= voxels.shape).any():
-        worst = np.linalg.norm(
-            (there - np.clip(nearest, 0, np.array(voxels.shape) - 1)) @ affine_zyx[:3, :3].T, axis=-1
-        )
-        return f"{have}, places wrong by up to {worst.max():.2f} mm"
-    found = voxels[tuple(np.moveaxis(nearest, -1, 0))]
-    apart = np.abs(found.astype(float) - truth.voxels)
-    if (apart > 1e-6 * np.abs(truth.voxels) + 1e-9).any():
-        return f"{have}, values wrong by up to {apart.max():.5g}"
-    return ""
-
-
-# -- truths ---------------------------------------------------------------------------
-
-
-def ramp(count: int = COUNT) -> np.ndarray:
-    """(slice, row, column) stored numbers, each of its own."""
-    return np.stack([stored(k) for k in range(count)]).astype(float)
-
-
-def axial(values: np.ndarray, step: float = BETWEEN_SLICES_MM, first: float = 0.0, lean: float = 0.0) -> Truth:
-    """Slices ``step`` mm apart from ``first`` mm above the origin, each ``lean`` mm further to the back."""
-    affine = np.diag([step, BETWEEN_ROWS_MM, BETWEEN_COLUMNS_MM, 1.0])
-    affine[:3, 3] = np.add(ORIGIN_MM[::-1], (first, 0, 0))
-    affine[1, 0] = lean
-    return Truth(values, affine)
-
-
-def between(values: np.ndarray, places: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Linear interpolation along slices."""
-    flat = values.reshape(len(values), -1)
-    columns = [np.interp(wanted, places, column) for column in flat.T]
-    return np.stack(columns, axis=1).reshape(len(wanted), *values.shape[1:])
-
-
-CT = ramp() - 1024
-BQML = {"unit": "bqml"}
-RESAMPLE = {"on_irregular": "resample"}
-
-
-# -- changes to one image -------------------------------------------------------------
-
-
-def place(image: Dataset, along: float, back: float = 0.0) -> None:
-    """Put an axial image somewhere."""
-    x, y, z = ORIGIN_MM
-    image.ImagePositionPatient = [x, y + back, z + along]
-
-
-def at(places: np.ndarray) -> Callable[[Dataset, int], None]:
-    return lambda image, k: place(image, float(places[k]))
-
-
-def only(k: int, **tags: Any) -> Callable[[Dataset, int], None]:
-    """Tags of one image."""
-    return lambda image, index: put(image, **tags) if index == k else None
-
-
-def slopes(values: np.ndarray) -> Callable[[Dataset, int], None]:
-    return lambda image, k: put(image, RescaleSlope=float(values[k]))
-
-
-def extra(folder: Path, name: str, k: int = 0, modality: str = "CT", **tags: Any) -> Path:
-    """One more image, with a UID of its own."""
-    return save(build_image(modality, k, **{"SOPInstanceUID": f"{ROOT}.70.{len(name)}.{k}", **tags}), folder / name)
-
-
-def phases(folder: Path, modality: str, changes: Callable[[Dataset, int], None], count: int = 2) -> None:
-    """``count`` images at each place; image ``k`` is of phase ``k // COUNT``, which adds 1000 to stored values."""
-
-    def change(image: Dataset, k: int) -> None:
-        phase, at_place = divmod(k, COUNT)
-        place(image, BETWEEN_SLICES_MM * at_place)
-        put_pixels(image, stored(at_place) + np.int16(1000 * phase))
-        changes(image, phase)
-
-    write_series(folder, modality, count=count * COUNT, change=change)
-
-
-def missing(*absent: int) -> Callable[[Path], object]:
-    def build(folder: Path) -> None:
-        files = write_series(folder, count=COUNT)
-        for k in absent:
-            files[k].unlink()
-
-    return build
-
-
-def plain(**options: Any) -> Callable[[Path], object]:
-    return lambda folder: write_series(folder, **{"count": COUNT, **options})
-
-
-def with_scout(**tags: Any) -> Callable[[Path], object]:
-    def build(folder: Path) -> None:
-        write_series(folder, count=COUNT)
-        coronal = {"ImageOrientationPatient": [1, 0, 0, 0, 0, -1], "ImagePositionPatient": [-20, 0, 40]}
-        extra(folder, "a_scout.dcm", **coronal, **tags)
-
-    return build
-
-
-def two_frames_of_reference(folder: Path) -> None:
-    def other(image: Dataset, k: int) -> None:
-        if k >= COUNT // 2:
-            put(image, FrameOfReferenceUID=f"{ROOT}.5")
-
-    write_series(folder, count=COUNT, change=other)
-
-
-def two_stacks(folder: Path) -> None:
-    def turn(image: Dataset, k: int) -> None:
-        if k >= COUNT // 2:
-            x, y, z = ORIGIN_MM
-            put(image, ImageOrientationPatient=[1, 0, 0, 0, 0, -1], ImagePositionPatient=[x, y + 3 * k, z])
-
-    write_series(folder, count=COUNT, change=turn)
-
-
-def same_file_twice(folder: Path) -> None:
-    files = write_series(folder, count=COUNT)
-    (folder / "copy.dcm").write_bytes(files[4].read_bytes())
-
-
-def one_place_twice(folder: Path) -> None:
-    write_series(folder, count=COUNT)
-    extra(folder, "again.dcm", 4)
-
-
-def truncated(folder: Path) -> None:
-    file = write_series(folder, count=COUNT)[7]
-    file.write_bytes(file.read_bytes()[:-10])
-
-
-def mapped(image: Dataset, k: int) -> None:
-    item = Dataset()
-    item.RealWorldValueFirstValueMapped, item.RealWorldValueLastValueMapped = 0, 4000
-    item.RealWorldValueSlope, item.RealWorldValueIntercept = 0.01, 0.0
-    item.LUTLabel, item.LUTExplanation = "X", "X"
-    unit = Dataset()
-    unit.CodeValue, unit.CodingSchemeDesignator, unit.CodeMeaning = "1", "UCUM", "no units"
-    item.MeasurementUnitsCodeSequence = Sequence([unit])
-    image.RealWorldValueMappingSequence = Sequence([item])
-
-
-def mixed_sign(image: Dataset, k: int) -> None:
-    """Odd slices are unsigned and say so, with an intercept that makes up for it."""
-    if k % 2:
-        put_pixels(image, (stored(k) + 500).astype(np.uint16))
-        put(image, RescaleIntercept=-1524)
-
-
-def padded(image: Dataset, k: int) -> None:
-    pixels = stored(k)
-    pixels[0, 0] = -2000
-    put_pixels(image, pixels)
-    put(image, PixelPaddingValue=-2000)
-
-
-def without_preamble(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for k in range(COUNT):
-        bare = Dataset()
-        bare.update({element.tag: element for element in build_image("CT", k)})
-        bare.save_as(folder / f"{k:03d}", implicit_vr=True, little_endian=True)
-
-
-def with_junk(folder: Path) -> None:
-    files = write_series(folder, count=COUNT)
-    (folder / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0" * 200)
-    (folder / "readme.txt").write_text("nothing to see here " * 20)
-    (folder / "empty.dcm").write_bytes(b"")
-    (folder / "half.dcm").write_bytes(files[0].read_bytes()[:400])
-
-
-def sagittal(image: Dataset, k: int) -> None:
-    x, y, z = ORIGIN_MM
-    put(image, ImageOrientationPatient=[0, 1, 0, 0, 0, -1], ImagePositionPatient=[x + 3.0 * k, y, z])
-
-
-def oblique(image: Dataset, k: int) -> None:
-    row, column = np.array([0.8, 0.6, 0]), np.array([-0.6, 0.8, 0])
-    here = np.array(ORIGIN_MM) + 3.0 * k * np.cross(row, column)
-    put(image, ImageOrientationPatient=[*row, *column], ImagePositionPatient=list(here))
-
-
-def dynamic(image: Dataset, phase: int) -> None:
-    """Frames 60 s apart; the whole is decayed to the start of the series."""
-    put(image, FrameReferenceTime=30000.0 + 60000 * phase, AcquisitionTime=f"11{phase:02d}00", RescaleSlope=0.5 + phase)
-
-
-# -- the places of irregular series ----------------------------------------------------
-
-EVEN = BETWEEN_SLICES_MM * np.arange(COUNT)
-MIXED = np.array([0, 3, 6, 9, 12, 15, 18, 23, 28, 33, 38, 43.0])
-JITTER = EVEN + np.array([0, 0.02, -0.02, 0.01, -0.01, 0.02, 0, -0.02, 0.02, 0.01, -0.02, 0])
-WIDE_JITTER = EVEN + np.array([0, 0.2, -0.2, 0, 0, 0.2, 0, -0.2, 0.2, 0, -0.2, 0])
-TILT = float(np.tan(np.radians(15)))
-WITHOUT_5 = np.delete(np.arange(COUNT), 5)
-
-
-def regridded() -> Truth:
-    """From gaps of 3 and 5 mm to 15 slices 43 / 14 mm apart; slices within measure stay as they are."""
-    wanted = np.linspace(0, 43, 15)
-    nearest = np.abs(MIXED[:, None] - wanted)
-    snapped = np.where(nearest.min(axis=0) <= 0.02 * 43 / 14, MIXED[nearest.argmin(axis=0)], wanted)
-    return axial(between(CT, MIXED, np.maximum(snapped, 0)), 43 / 14)
-
-
-def evened() -> Truth:
-    """Slices 0.2 mm out of place are interpolated where they should be, the others stay."""
-    return axial(between(CT, WIDE_JITTER, EVEN))
-
-
-def turned_sagittal() -> Truth:
-    """(slice x, row -z, column y) to (z, y, x)."""
-    affine = np.diag([BETWEEN_ROWS_MM, BETWEEN_COLUMNS_MM, 3.0, 1])
-    x, y, z = ORIGIN_MM
-    affine[:3, 3] = z - BETWEEN_ROWS_MM * (ROWS - 1), y, x
-    return Truth(CT.transpose(1, 2, 0)[::-1], affine)
-
-
-def turned_oblique() -> Truth:
-    affine = np.eye(4)
-    affine[:3, 0] = 3, 0, 0
-    affine[:3, 1] = 0, 0.8 * BETWEEN_ROWS_MM, -0.6 * BETWEEN_ROWS_MM
-    affine[:3, 2] = 0, 0.6 * BETWEEN_COLUMNS_MM, 0.8 * BETWEEN_COLUMNS_MM
-    affine[:3, 3] = ORIGIN_MM[::-1]
-    return Truth(CT, affine)
-
-
-def with_air() -> np.ndarray:
-    values = CT.copy()
-    values[:, 0, 0] = -1024
-    return values
-
-
-def per_slice(factors: np.ndarray) -> np.ndarray:
-    return ramp() * factors[:, None, None]
-
+from series_checks import Case, Reads, Refuses
+from series_files import (
+    BQML,
+    COUNT,
+    CT,
+    EVEN,
+    JITTER,
+    MIXED,
+    RESAMPLE,
+    TILT,
+    WIDE_JITTER,
+    WITHOUT_5,
+    at,
+    axial,
+    between,
+    dynamic,
+    evened,
+    extra,
+    mapped,
+    missing,
+    mixed_sign,
+    oblique,
+    one_place_twice,
+    only,
+    padded,
+    per_slice,
+    phases,
+    place,
+    plain,
+    ramp,
+    regridded,
+    sagittal,
+    same_file_twice,
+    slopes,
+    truncated,
+    turned_oblique,
+    turned_sagittal,
+    two_frames_of_reference,
+    two_stacks,
+    with_air,
+    with_junk,
+    with_padding,
+    with_scout,
+    without_preamble,
+)
 
 FRACTIONS = 0.5 + 0.125 * np.arange(COUNT)
 ONE_FIRST = np.where(np.arange(COUNT) == 0, 1.0, 0.001 * (1 + np.arange(COUNT)))
@@ -486,7 +191,12 @@ CASES = (
         lambda folder: (write_series(folder, count=COUNT), extra(folder, "odd.dcm", 3, PixelSpacing=[5, 5])),
         (Reads(axial(CT), r"odd\.dcm \(another pixel spacing\)"),),
     ),
-    Case("padding of -2000", plain(change=padded), (Reads(axial(with_air()), "12 padding pixels were set to -1024"),)),
+    Case(
+        "padding of -2000",
+        plain(change=padded),
+        (Reads(axial(with_air()), "12 padding pixels were set to -1024"),),
+        also=axial(with_padding()),
+    ),
     Case("files without preamble", without_preamble, (Reads(axial(CT)),)),
     Case("junk in the folder", with_junk, (Reads(axial(CT), r"1 damaged DICOM file\(s\) were left out: half\.dcm"),)),
     Case(

@@ -267,6 +267,8 @@ def _slices_by_pydicom(volume: Any) -> Iterator[tuple[np.ndarray, np.ndarray, np
         image = dcmread(file, force=True)
         if "TransferSyntaxUID" not in image.file_meta:
             image.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+        if image.HighBit != image.BitsStored - 1 and not image.file_meta.TransferSyntaxUID.is_compressed:
+            raise NotImplementedError("pydicom takes the lowest bits wherever HighBit is (DICOM PS3.5, 8.1.1)")
         pixels = np.asarray(image.pixel_array)
         may_be_padding = np.full(pixels.shape[-2:], image.get("PixelPaddingValue") is not None)
         if pixels.ndim == 2:

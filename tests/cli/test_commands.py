@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 from grisaille.cli import desktop, doctor
@@ -24,6 +25,8 @@ from grisaille.core.run import Run
 from grisaille.core.volume import Modality, Unit, Volume
 from grisaille.flows.cases import healthy_cases
 from grisaille.flows.load import load_method, save_method
+from grisaille.flows.make_dicom import Visit, write_series
+from grisaille.io.files import read_file
 from grisaille.io.labels import read_labels, write_labels
 from grisaille.io.volumes import write_volume
 from grisaille.methods import catalog
@@ -216,6 +219,71 @@ def test_what_was_noted_while_scoring_and_what_was_warned_of_is_said_once_with_t
     said = capsys.readouterr().err.splitlines()
     assert said.count(f"{place / 'ill'}: took the CPU") == 1
     assert sum(line.startswith(f"{place / 'ill'}: asked for 0.01 false positives per scan") for line in said) == 1
+
+
+def dicom_pet(folder, change):
+    """A hot PET as DICOM; ``change(image, k)`` does what it likes to its slices."""
+    voxels = np.random.default_rng(50).normal(2, 0.3, SHAPE).astype(np.float32)
+    voxels[:, :3] = 0
+    voxels[4:7, 8:11, 8:11] = 9
+    pet = Volume(voxels, Grid.from_spacing(SHAPE, 4.0), Modality.PET, Unit.SUVBW, name="PET")
+    write_series(pet, Visit("test"), folder)
+    for file in sorted(folder.glob("*.dcm")):
+        image = pydicom.dcmread(file)
+        change(image, round(float(image.ImagePositionPatient[2]) / 4))
+        image.save_as(file)
+    return folder
+
+
+def warnings_of(out):
+    return json.loads((out / "result.json").read_text())["warnings"]
+
+
+def test_detect_interpolates_missing_slices_when_that_is_asked_for(place, tmp_path, capsys):
+    folder = dicom_pet(tmp_path / "pet", lambda image, k: None)
+    next(file for file in folder.iterdir() if pydicom.dcmread(file).ImagePositionPatient[2] == 12).unlink()
+    words = ["detect", folder, "--method", place / "model.safetensors", "--out", tmp_path / "out"]
+    assert call(*words) == 1
+    assert "index 3 at z = 12.0 mm" in capsys.readouterr().err
+    assert call(*words, "--on-irregular", "refuse") == 1
+    assert call(*words, "--on-irregular", "resample") == 0
+    assert any("1 interpolated, at z = 12.0 mm" in warning for warning in warnings_of(tmp_path / "out"))
+    assert call(*words, "--on-irregular", "guess") == 2
+
+
+def test_detect_takes_the_frame_that_is_named(place, tmp_path, capsys):
+    def second(image, k):
+        image.TemporalPositionIdentifier = 2
+        image.SOPInstanceUID += ".2"
+
+    folder = dicom_pet(tmp_path / "pet", lambda image, k: setattr(image, "TemporalPositionIdentifier", 1))
+    dicom_pet(folder / "second", second)
+    words = ["detect", folder, "--method", place / "model.safetensors", "--out", tmp_path / "out"]
+    assert call(*words) == 1
+    assert "frame 1: temporal position 2; choose one with frame= (--frame)" in capsys.readouterr().err
+    assert call(*words, "--frame", "1") == 0
+    assert call("train", "intensity", folder, "--out", tmp_path / "model.safetensors", "--frame", "7") == 1
+    assert "frame 7 is not there" in capsys.readouterr().err
+
+
+def test_detect_writes_the_result_of_a_tilted_series_without_shear(place, tmp_path):
+    def tilt(image, k):
+        x, y, z = image.ImagePositionPatient
+        image.ImagePositionPatient = [x, y + 1.5 * k, z]
+
+    folder = dicom_pet(tmp_path / "pet", tilt)
+    assert call("detect", folder, "--method", place / "model.safetensors", "--out", tmp_path / "out") == 0
+    labels = read_labels(tmp_path / "out" / "labels.nii.gz")
+    assert labels.grid.is_orthogonal
+    assert labels.ids
+    assert read_file(tmp_path / "out" / "anomaly.nii.gz").grid == labels.grid
+    assert any("grid without shear" in warning for warning in warnings_of(tmp_path / "out"))
+    with (tmp_path / "out" / "findings.csv").open(newline="") as file:
+        row = next(csv.DictReader(file))
+    centre = [float(row[f"centroid_{axis}_mm"]) for axis in "spl"]
+    np.testing.assert_allclose(centre, [5 * 4, 9 * 4 + 1.5 * 5, 9 * 4], atol=1.0)
+    middle = labels.grid.to_mm(np.argwhere(labels.voxels == 1)).mean(axis=0)
+    np.testing.assert_allclose(middle, centre, atol=1.0)
 
 
 # --- train

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from npe2 import PluginManager, PluginManifest
 
-from dicom_builder import write_index, write_series
-from grisaille.core.errors import AmbiguousSeries, NoImages, UnknownUnit, UnreadableFile
+from dicom_builder import put, write_index, write_series
+from grisaille.core.errors import AmbiguousSeries, NoImages, SeveralFrames, UnevenSlices, UnknownUnit, UnreadableFile
 from grisaille.core.volume import Modality, Unit
 from grisaille.desktop import layers, readers
 from grisaille.desktop.ask import Kind, likely_kind
 from grisaille.desktop.readers import NOTHING, Questions, get_reader, read
 from image_builder import save_nifti
+from series_files import CENTRE_MM, write_sphere
 
 
 def voxels() -> np.ndarray:
@@ -178,6 +179,122 @@ def test_opening_in_a_window_writes_letters_and_opens_a_series_once(make_napari_
     viewer.open(files, plugin="napari-grisaille")
     assert len(viewer.layers) == 1
     assert viewer.canvas.overlays["grisaille_right"].text == "L"
+
+
+def uneven(folder: Path) -> Path:
+    files = write_series(folder, "CT", count=6)
+    files[2].unlink()
+    return folder
+
+
+def dynamic(folder: Path, modality: str = "CT") -> Path:
+    def change(image: Any, k: int) -> None:
+        image.ImagePositionPatient = [0, 0, 3 * (k % 4)]
+        put(image, TemporalPositionIdentifier=k // 4)
+
+    write_series(folder, modality, count=8, change=change)
+    return folder
+
+
+def test_whether_uneven_slices_are_interpolated_is_asked_once(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def yes(reason: str) -> bool:
+        asked.append(reason)
+        return True
+
+    folder = uneven(tmp_path / "case")
+    ((data, arguments, _),) = read(str(folder), Questions(never, never, never, yes))
+    assert len(data) == 6
+    assert "1 slice(s) missing: index 2 at z = -24.0 mm" in asked[0]
+    assert len(asked) == 1
+    assert "regridded on request" in arguments["metadata"][layers.THING].provenance.geometry
+    assert read(str(folder), Questions(never, never, never, lambda reason: False)) == NOTHING
+    with pytest.raises(UnevenSlices):
+        read(str(folder))
+
+
+def test_which_of_several_frames_is_asked_for(tmp_path: Path) -> None:
+    folder = dynamic(tmp_path / "case")
+    asked: list[Any] = []
+
+    def second(frames: Any) -> int:
+        asked.append(frames)
+        return 1
+
+    ((data, arguments, _),) = read(str(folder), Questions(never, never, second, never))
+    assert len(data) == 4
+    assert asked == [("frame 0: temporal position 0", "frame 1: temporal position 1")]
+    assert arguments["name"].endswith("frame 1 (temporal position 1)")
+    assert read(str(folder), Questions(never, never, lambda frames: None, never)) == NOTHING
+    with pytest.raises(SeveralFrames):
+        read(str(folder))
+
+
+def test_one_question_follows_the_other(tmp_path: Path) -> None:
+    """Two CT series, of which the one that is chosen has two frames, and a PET that lacks a slice."""
+
+    def change(image: Any, k: int) -> None:
+        put(image, TemporalPositionIdentifier=k // 6)
+        image.ImagePositionPatient = [*image.ImagePositionPatient[:2], 3 * (k % 6) - 30]
+
+    write_series(tmp_path / "one", "CT", series=1)
+    write_series(tmp_path / "two", "CT", series=2, count=12, change=change)
+    write_series(tmp_path / "pet", "PT", series=3)[2].unlink()
+    questions = Questions(
+        kind=never,
+        series=lambda found: {kind: series[-1].uid for kind, series in found.items()},
+        frame=lambda frames: 1,
+        regrid=lambda reason: "PT series 3" in reason,
+    )
+    ct, pet = read(str(tmp_path), questions)
+    assert ct[1]["name"].endswith("frame 1 (temporal position 1)")
+    assert len(pet[0]) == 5
+
+
+def test_a_tilted_series_is_drawn_straight_and_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(readers, "show_warning", told.append)
+    write_sphere(tmp_path / "case", 15)
+    ((data, arguments, _),) = read(str(tmp_path / "case"))
+    assert arguments["name"].endswith(layers.RESAMPLED)
+    assert not arguments["metadata"][layers.THING].grid.is_orthogonal
+    middle = np.argwhere(data > 0).mean(axis=0) * arguments["scale"] + arguments["translate"]
+    np.testing.assert_allclose(layers.lps_from_world(middle), CENTRE_MM[::-1], atol=0.1)
+    assert "tilted by 15.0 degrees" in told[0]
+
+
+@pytest.mark.screen
+def test_frames_and_interpolating_are_asked_in_dialogs(
+    make_napari_viewer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from qtpy.QtWidgets import QComboBox, QDialog, QMessageBox
+
+    texts: list[str] = []
+
+    def press(words: str) -> Any:
+        def pressed(box: QMessageBox) -> int:
+            texts.append(box.informativeText())
+            next(button for button in box.buttons() if words in button.text().replace("&", "")).click()
+            return 0
+
+        return pressed
+
+    def take_second(dialog: QDialog) -> int:
+        dialog.findChild(QComboBox).setCurrentIndex(1)
+        return int(QDialog.DialogCode.Accepted.value)
+
+    viewer = make_napari_viewer()
+    folder = str(uneven(tmp_path / "uneven"))
+    monkeypatch.setattr(QMessageBox, "exec", press("Cancel"))
+    assert viewer.open(folder, plugin="napari-grisaille") == []
+    monkeypatch.setattr(QMessageBox, "exec", press("Interpolate"))
+    (layer,) = viewer.open(folder, plugin="napari-grisaille")
+    assert layer.data.shape[0] == 6
+    assert all("index 2 at z = -24.0 mm" in text for text in texts)
+    monkeypatch.setattr(QDialog, "exec", take_second)
+    (layer,) = viewer.open(str(dynamic(tmp_path / "dynamic")), plugin="napari-grisaille")
+    assert "frame 1" in layer.name
 
 
 @pytest.mark.screen

@@ -23,7 +23,7 @@ from dicom_builder import (
     write_series,
 )
 from grisaille.core.errors import IrregularSeries, SuvRefused, UnknownUnit
-from grisaille.core.volume import Modality, SourceFormat, Unit, Volume
+from grisaille.core.volume import Modality, OnIrregular, SourceFormat, Unit, Volume
 from grisaille.imaging.suv import SuvOverrides
 from grisaille.io.axes import to_source
 from grisaille.io.dicom import read_series, scan
@@ -197,6 +197,28 @@ def test_suv_warnings_name_the_series(tmp_path: Path) -> None:
     (warning,) = read(tmp_path).provenance.warnings
     assert warning.startswith("PT series 1 (")
     assert "taken as MBq" in warning
+
+
+def test_a_grid_whose_slices_are_not_the_files_keeps_no_files(tmp_path: Path) -> None:
+    """Exports refer to the images that the slices were; an interpolated slice was none."""
+    files = write_series(tmp_path, count=6)
+    assert read(tmp_path).source.files == tuple(files)
+    files[3].unlink()
+    volume = read(tmp_path, on_irregular=OnIrregular.RESAMPLE)
+    assert volume.source.files == ()
+    assert volume.provenance.geometry == (
+        "regridded on request: 6 slices 3.000 mm apart from 5 images; 1 interpolated, at z = -21.0 mm"
+    )
+    np.testing.assert_array_equal(volume.voxels, ramp(6) - 1024)  # the ramp is linear
+    assert volume.voxels.dtype == np.float32
+
+
+def test_factors_of_the_slices_come_before_interpolating(tmp_path: Path) -> None:
+    """Between two slices lies the mean of their values, not of what was stored."""
+    files = write_series(tmp_path, "PT", change=lambda image, k: put(image, RescaleSlope=k + 1))
+    files[1].unlink()
+    volume = read(tmp_path, unit=Unit.BQML, on_irregular=OnIrregular.RESAMPLE)
+    np.testing.assert_allclose(volume.voxels[1], (stored(0) + 3.0 * stored(2)) / 2)
 
 
 def test_mr_has_no_unit(tmp_path: Path) -> None:

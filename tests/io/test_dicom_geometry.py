@@ -266,6 +266,14 @@ def test_most_of_a_volume_is_not_invented(tmp_path: Path) -> None:
         stack(series, OnIrregular.RESAMPLE)
 
 
+def test_phases_that_lie_a_little_apart_are_not_interpolated_into_each_other(tmp_path: Path) -> None:
+    write_series(tmp_path, count=6, change=at([0.0, 3.0, 6.0, 0.02, 3.02, 6.02]))
+    (series,) = scan(tmp_path).series
+    for how in OnIrregular:
+        with pytest.raises(IrregularSeries, match=r"CT1_000\.dcm and CT1_003\.dcm lie only 0\.020 mm apart \(z = -30"):
+            stack(series, how)
+
+
 @pytest.mark.parametrize("spacing", [[0, 1], [1, -1]])
 def test_a_pixel_spacing_that_is_none_is_refused(tmp_path: Path, spacing: list[float]) -> None:
     write_series(tmp_path, PixelSpacing=spacing)

@@ -19,10 +19,10 @@ from dicom_builder import (
     stored,
     write_series,
 )
-from grisaille.core.errors import InputError, IrregularSeries, UnreadableFile
-from grisaille.core.volume import Unit, Volume
+from grisaille.core.errors import AmbiguousSeries, InputError, IrregularSeries, UnreadableFile
+from grisaille.core.volume import Modality, Unit, Volume
 from grisaille.io.dicom import read_series
-from grisaille.io.dicom_scan import scan
+from grisaille.io.dicom_scan import choose, scan
 from multiframe_builder import PIXELS, build_enhanced, set_rescale, set_unit, write_converted, write_enhanced
 
 SLOPES = (1.0, 1.7141, 0.302644, 1e-9, 12.5)
@@ -149,6 +149,52 @@ class TestPet:
         found = read(write_enhanced(tmp_path / "image.dcm", "PT", change=another))
         assert found.unit is Unit.NONE
         assert "Units (0054,1001) is absent" in found.provenance.warnings[0]
+
+
+class TestSeveral:
+    """More than one image at a place, or more than one stack, in one file."""
+
+    @staticmethod
+    def two_phases(frame: Dataset, k: int) -> None:
+        frame.PlanePositionSequence[0].ImagePositionPatient = [-10, -20, BETWEEN_SLICES_MM * (k // 2)]
+        frame.FrameContentSequence[0].TemporalPositionIndex = k % 2 + 1
+
+    def test_phases_are_listed_and_one_is_chosen(self, tmp_path: Path) -> None:
+        file = write_enhanced(tmp_path / "image.dcm", count=6, change=self.two_phases)
+        (series,) = scan(file).series
+        with pytest.raises(AmbiguousSeries, match=r"frame 0: temporal position 1; frame 1: temporal position 2"):
+            read_series(series)
+        found = read_series(series, frame=1)
+        np.testing.assert_array_equal(found.voxels, np.stack([stored(k) for k in (1, 3, 5)]).astype(int) - 1024)
+
+    def test_time_frames_of_a_pet_are_told_by_their_times(self, tmp_path: Path) -> None:
+        def dynamic(frame: Dataset, k: int) -> None:
+            TestPet.in_activity(frame, k % 2)
+            frame.PlanePositionSequence[0].ImagePositionPatient = [-10, -20, BETWEEN_SLICES_MM * (k // 2)]
+            frame.FrameContentSequence[0].FrameAcquisitionDateTime = f"202501011{k % 2}0000"
+            frame.FrameContentSequence[0].FrameReferenceDateTime = f"202501011{k % 2}0030"
+
+        file = write_enhanced(
+            tmp_path / "image.dcm", "PT", count=6, change=dynamic, DecayCorrectionDateTime="20250101095959"
+        )
+        (series,) = scan(file).series
+        with pytest.raises(AmbiguousSeries, match=r"2 images at each of 3 places"):
+            read_series(series)
+        assert read_series(series, unit=Unit.BQML, frame=1).voxels[2, 0, 0] == pytest.approx(500 * SLOPES[1])
+
+    def test_stacks_of_other_directions_are_listed_as_series(self, tmp_path: Path) -> None:
+        def crossed(frame: Dataset, k: int) -> None:
+            if k >= 3:
+                turned = Dataset()
+                turned.ImageOrientationPatient = [0, 1, 0, 0, 0, -1]
+                frame.PlaneOrientationSequence = [turned]
+                frame.PlanePositionSequence[0].ImagePositionPatient = [BETWEEN_SLICES_MM * k, 0, 0]
+
+        found = scan(write_enhanced(tmp_path / "image.dcm", count=6, change=crossed))
+        assert [len(one.slices) for one in found.series] == [3, 3]
+        with pytest.raises(AmbiguousSeries, match=r"3 images \(axial.*3 images \(sagittal"):
+            choose(found, Modality.CT)
+        assert sorted(read_series(one).grid.shape for one in found.series) == [(3, 4, 3), (4, 3, 3)]
 
 
 class TestFaults:

@@ -13,6 +13,9 @@ from pydicom.uid import HTJ2KLossless, RLELossless
 from dicom_builder import build_image, put, put_pixels, save, stored, write_series
 from grisaille.core.errors import Cancelled, OutOfMemory, UnreadableFile, UnsuitableVolume
 from grisaille.core.run import Progress, Run
+from grisaille.core.volume import SourceFormat
+from grisaille.io.axes import canonical
+from grisaille.io.dicom_geometry import stack
 from grisaille.io.dicom_pixels import Decoded, decode
 from grisaille.io.dicom_scan import scan
 
@@ -247,3 +250,94 @@ def test_reading_tells_its_progress_and_can_be_stopped(tmp_path: Path) -> None:
         decoded(tmp_path, run=Run(on_progress=told.append, is_cancelled=lambda: len(told) > 2))
     assert [(step.done, step.total) for step in told] == [(0, 5), (1, 5), (2, 5)]
     assert told[0].what.startswith("reading CT series 1")
+
+
+class TestStoredBits:
+    """What of the pixels counts, and what is said where it cannot be."""
+
+    def test_stored_bits_at_the_upper_end_are_moved_down(self, tmp_path: Path) -> None:
+        def upper(image: Dataset, k: int) -> None:
+            put_pixels(image, (stored(k).astype(np.uint16) << 4) | 0x5)
+            image.BitsStored, image.HighBit = 12, 15
+
+        write_series(tmp_path, change=upper)
+        np.testing.assert_array_equal(decoded(tmp_path).values, ramp().astype(int) - 1024)
+
+    def test_negative_values_of_twelve_bits_are_negative(self, tmp_path: Path) -> None:
+        def signed(image: Dataset, k: int) -> None:
+            put_pixels(image, (stored(k) - 300).astype(np.int16) & 0x0FFF)
+            image.BitsStored, image.HighBit, image.PixelRepresentation = 12, 11, 1
+
+        write_series(tmp_path, change=signed)
+        np.testing.assert_array_equal(decoded(tmp_path).values, ramp().astype(int) - 300 - 1024)
+
+    def test_unsigned_pixels_and_a_negative_intercept_go_below_zero_and_above_32767(self, tmp_path: Path) -> None:
+        extremes = np.array([[0, 1023], [33791, 40]]).astype(np.uint16)
+        write_series(tmp_path, count=2, change=lambda image, k: put_pixels(image, extremes))
+        found = decoded(tmp_path)
+        assert found.values.dtype == np.int16
+        np.testing.assert_array_equal(found.values[0], [[-1024, -1], [32767, -984]])
+
+    @pytest.mark.parametrize(("bits", "high"), [(0, 11), (17, 15), (12, 16), (12, 3)])
+    def test_bits_that_cannot_be_are_refused(self, tmp_path: Path, bits: int, high: int) -> None:
+        write_series(tmp_path, change=lambda image, k: put(image, BitsStored=bits, HighBit=high))
+        with pytest.raises(UnreadableFile, match=r"CT1_000\.dcm stores -?\d+ bits up to bit \d+ of 16"):
+            decoded(tmp_path)
+
+    @pytest.mark.parametrize("bits", [1, 12, 24, 64])
+    def test_pixels_of_an_odd_width_are_read_right_or_refused(self, tmp_path: Path, bits: int) -> None:
+        write_series(tmp_path, count=1, BitsAllocated=bits)
+        with pytest.raises(UnreadableFile, match=r"CT1_000\.dcm"):
+            decoded(tmp_path)
+
+    @pytest.mark.parametrize("value", [10**30, -(10**30), 2**31])
+    def test_a_padding_value_beyond_all_bounds_does_no_harm(self, tmp_path: Path, value: int) -> None:
+        def pad(image: Dataset, k: int) -> None:
+            image.add_new("PixelPaddingValue", "DS", f"{value:.5e}")
+
+        write_series(tmp_path, count=2, change=pad)
+        assert decoded(tmp_path).values.shape == (2, 4, 3)
+
+    def test_padding_far_below_all_values_does_not_cost_the_whole_numbers(self, tmp_path: Path) -> None:
+        def pad(image: Dataset, k: int) -> None:
+            pixels = stored(k)
+            pixels[0, 0] = -32768
+            put_pixels(image, pixels)
+            image.add_new("PixelPaddingValue", "SS", -32768)
+
+        write_series(tmp_path, change=pad)
+        found = decoded(tmp_path)
+        assert found.values.dtype == np.int16
+        assert (found.values[:, 0, 0] == -1024).all()
+        np.testing.assert_array_equal(found.values[:, 1:], ramp()[:, 1:].astype(int) - 1024)
+
+    def test_a_file_that_was_replaced_meanwhile_is_noticed(self, tmp_path: Path) -> None:
+        files = write_series(tmp_path, count=1)
+        (series,) = scan(tmp_path).series
+        files[0].write_bytes(bytes(files[0].stat().st_size))
+        with pytest.raises(UnreadableFile, match=r"CT1_000\.dcm was changed while it was read"):
+            decode(series, (0,))
+
+    def test_a_file_that_is_gone_is_named(self, tmp_path: Path) -> None:
+        files = write_series(tmp_path, count=1)
+        (series,) = scan(tmp_path).series
+        files[0].unlink()
+        with pytest.raises(UnreadableFile, match=r"CT1_000\.dcm cannot be read \(FileNotFoundError\)"):
+            decode(series, (0,))
+
+
+@pytest.mark.parametrize("orientation", [[1, 0, 0, 0, 1, 0], [-1, 0, 0, 0, -1, 0], [0, 1, 0, 0, 0, -1]])
+def test_the_array_lies_in_memory_as_the_patient_wants_it(tmp_path: Path, orientation: list[float]) -> None:
+    """So that the volume is there once and not twice."""
+    normal = np.cross(orientation[:3], orientation[3:])
+
+    def place(image: Dataset, k: int) -> None:
+        image.ImageOrientationPatient, image.ImagePositionPatient = orientation, list(3.0 * k * normal)
+
+    write_series(tmp_path, change=place)
+    (series,) = scan(tmp_path).series
+    geometry = stack(series)
+    found = decode(series, geometry.order, affine=geometry.affine)
+    turned, _, _ = canonical(found.values.transpose(2, 1, 0), geometry.affine, format=SourceFormat.DICOM, name="a")
+    assert np.shares_memory(turned, found.values)
+    np.testing.assert_array_equal(found.values, ramp()[list(geometry.order)].astype(int) - 1024)

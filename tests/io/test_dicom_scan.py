@@ -15,6 +15,7 @@ from grisaille.core.run import Progress, Run
 from grisaille.core.volume import Modality
 from grisaille.io.dicom import choose, scan
 from grisaille.io.pseudonym import pseudonym
+from series_files import two_stacks
 
 
 def reasons(path: Path) -> dict[str, str]:
@@ -243,6 +244,63 @@ class TestChoose:
             choose(scan(tmp_path), Modality.CT, wanted)
         with pytest.raises(NoImages, match="there are: none"):
             choose(scan(tmp_path), Modality.PET, wanted)
+
+
+class TestStacks:
+    """What one series holds besides its slices."""
+
+    def test_of_two_stacks_one_is_named_by_its_id_or_by_one_of_its_files(self, tmp_path: Path) -> None:
+        two_stacks(tmp_path)
+        found = scan(tmp_path)
+        uid = pseudonym(f"{ROOT}.1.1")
+        assert {one.uid for one in found.series} == {f"{uid}-1", f"{uid}-2"}
+        for series in found.series:
+            assert choose(found, Modality.CT, series.uid) == series
+            assert scan(series.files[0]).series == (series,)
+            assert series.label == f"CT series 1 ({series.uid})"
+        for name in (1, uid, f"{ROOT}.1.1"):
+            with pytest.raises(AmbiguousSeries, match="2 CT series found"):
+                choose(found, Modality.CT, name)
+
+    @pytest.mark.parametrize(
+        ("main", "others", "is_asked"),
+        [(12, 1, False), (9, 3, False), (8, 3, True), (2, 1, True), (40, 4, False), (39, 4, True), (6, 6, True)],
+    )
+    def test_few_odd_images_are_set_apart_and_many_are_asked_about(
+        self, tmp_path: Path, main: int, others: int, is_asked: bool
+    ) -> None:
+        def change(image: Dataset, k: int) -> None:
+            if k >= main:
+                put(image, Rows=2)
+
+        write_series(tmp_path, count=main + others, change=change)
+        found = scan(tmp_path)
+        assert [len(one.slices) for one in found.series] == ([main, others] if is_asked else [main])
+        assert len(found.skipped) == (0 if is_asked else others)
+
+    def test_what_is_set_apart_is_listed_with_its_reason(self, tmp_path: Path) -> None:
+        write_series(tmp_path)
+        odd = save(build_image(k=9, SOPInstanceUID=f"{ROOT}.55", Rows=2, PixelSpacing=[5, 5]), tmp_path / "odd.dcm")
+        (series,) = scan(tmp_path).series
+        assert reasons(tmp_path) == {
+            "odd.dcm": f"set apart from {series.label}: another size (2 x 3 pixels), another pixel spacing"
+        }
+        assert scan(odd).series == (series,)
+
+    def test_an_image_that_does_not_say_its_place_stays_with_the_slices_to_be_refused_by_name(
+        self, tmp_path: Path
+    ) -> None:
+        write_series(tmp_path, change=lambda image, k: put(image, PixelSpacing=None) if k == 2 else None)
+        assert len(scan(tmp_path).series[0].slices) == 5
+
+    def test_orientations_that_differ_by_less_than_is_measured_are_one(self, tmp_path: Path) -> None:
+        """Rounding would cut between 0.00004 and 0.00006."""
+
+        def change(image: Dataset, k: int) -> None:
+            put(image, ImageOrientationPatient=[1, 4e-5 + 1e-5 * (k % 3), 0, 0, 1, 0])
+
+        write_series(tmp_path, change=change)
+        assert len(scan(tmp_path).series[0].slices) == 5
 
 
 def test_an_empty_folder_holds_no_series(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Every kind of series that a folder may hold is read right, or refused for its reason (MEDICAL.md 1.2)."""
+"""Every kind of series that a folder may hold is read right, or refused for its reason."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dicom_cases import CASES, Case, outcome
-
-MULTI_FRAME = ("Enhanced PET in one file, slope of each frame", "Enhanced CT in one file")
+from dicom_cases import CASES
+from series_checks import Case, outcome
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

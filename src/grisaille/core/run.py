@@ -59,8 +59,9 @@ class Run:
     threads
         CPU threads of the networks; None leaves one physical core to the screen.
     cache
-        A folder where what was computed may be kept for the next run; nothing is kept if None. It
-        may be emptied at any time.
+        A folder where what was computed may be kept for the next run; nothing is kept if None, except
+        the voxels of series over 2 GB, which then lie in the user's cache folder. It may be emptied at
+        any time.
     on_progress, on_note
         Called on the computing thread with each step, and with each sentence for the user.
     on_device

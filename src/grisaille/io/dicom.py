@@ -70,17 +70,18 @@ def read_series(
         series=series.uid,
     )
     if geometry.regrid is None:  # else slices of the grid are not the files' any more
-        source = replace(source, files=tuple(dict.fromkeys(series.slices[index].file for index in geometry.order)))
+        files = dict.fromkeys(series.slices[index].file for index in geometry.order)
+        source = replace(source, files=tuple(files))
     provenance = VolumeProvenance(
         geometry=geometry.verdict,
         suv=quantity.suv,
         warnings=(
             *series.notes,
             *geometry.warnings,
-            *_value_map(series),
             *decoded.warnings,
             *mended,
             *quantity.warnings,
+            *_value_map(series),
         ),
         frame_of_reference=series.frame_of_reference,
     )

@@ -31,7 +31,11 @@ _PIXEL_TAGS = {0x7FE00008, 0x7FE00009, 0x7FE00010}
 _Stop = Callable[[BaseTag, str | None, int], bool]
 
 
-class EndlessHeader(ValueError):
+class Refused(ValueError):
+    """Bytes that would do harm; the message says why and nothing of the file's content."""
+
+
+class EndlessHeader(Refused):
     """A header that goes on beyond any real one's length."""
 
 
@@ -97,7 +101,7 @@ def read_whole(file: Path, at_most: int) -> Dataset:
 
     Raises
     ------
-    EndlessHeader
+    Refused
         If there would be more.
     """
     with file.open("rb") as stream:
@@ -108,7 +112,7 @@ def read_whole(file: Path, at_most: int) -> Dataset:
         stream.seek(start)
         content, is_complete = _inflate(stream.read(), at_most)
         if not is_complete:
-            raise EndlessHeader
+            raise Refused("it inflates to more than its header says")
         return _dataset(meta, read_dataset(BytesIO(content), is_implicit_VR=False, is_little_endian=True))
 
 

@@ -15,19 +15,17 @@ import sys
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 from pydicom.encaps import get_frame
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.pixels.decoders.base import Decoder, get_decoder
+from pydicom.uid import UID, ImplicitVRLittleEndian
 
-from grisaille.io.dicom_bytes import read_whole
+from grisaille.io.dicom_bytes import Refused, read_whole
 from grisaille.io.dicom_codestream import size_in
-
-if TYPE_CHECKING:
-    from pydicom.pixels.decoders.base import Decoder
 
 ANSWER = struct.Struct("<?2sIIQ")
 """Whether there are pixels; their kind and bytes each; rows; columns; bytes that follow."""
@@ -70,14 +68,9 @@ def decoded(job: Job) -> Iterator[npt.NDArray[Any]]:
     Exception
         Of any kind: of pydicom, a decoder, or for want of memory.
     """
-    # Here, since the decoders' libraries are loaded with it, which the parent has no need of.
-    from pydicom.pixels.decoders.base import get_decoder
-
     for file, frames in groupby(job.frames, lambda frame: frame.file):
         image = read_whole(Path(file), job.inflated_bytes)
         syntax = UID(image.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian))
-        # Inflated, it is as any other.
-        syntax = ExplicitVRLittleEndian if syntax == DeflatedExplicitVRLittleEndian else syntax
         decoder = get_decoder(syntax)
         for frame in frames:
             if syntax.is_compressed:
@@ -106,7 +99,14 @@ def _require_size(image: Dataset, frame: Frame) -> None:
     extended = (offsets[0], offsets[1]) if offsets[0] and offsets[1] else None
     found = size_in(get_frame(image.PixelData, frame.number, number_of_frames=frames, extended_offsets=extended))
     if found is not None and found != (frame.rows, frame.columns):
-        raise ValueError("another size in the codestream")
+        raise Refused(
+            f"the picture in it has {found[0]} x {found[1]} pixels, by the header {frame.rows} x {frame.columns}"
+        )
+
+
+def reason(error: BaseException) -> str:
+    """What may be said of an error: others' messages repeat what stands in the file."""
+    return str(error) if isinstance(error, Refused) else type(error).__name__
 
 
 def _limit_memory(more: int) -> None:
@@ -138,8 +138,8 @@ def main() -> None:
             answers.write(memoryview(little).cast("B"))
             answers.flush()
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent makes a sentence of it
-        name = type(error).__name__.encode()
-        answers.write(ANSWER.pack(False, b"", 0, 0, len(name)) + name)
+        why = reason(error).encode()
+        answers.write(ANSWER.pack(False, b"", 0, 0, len(why)) + why)
         answers.flush()
 
 

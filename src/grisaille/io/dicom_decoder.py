@@ -18,11 +18,13 @@ from pydicom.uid import UID, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from grisaille.core.errors import UnreadableFile
 from grisaille.core.run import Run
-from grisaille.io.dicom_child import ANSWER, Frame, Job, decoded
+from grisaille.io.dicom_child import ANSWER, Frame, Job, decoded, reason
 from grisaille.io.dicom_header import SliceHeader
 from grisaille.io.dicom_stored import Stored, WrongPixels, read_frame
 from grisaille.io.dicom_tags import DAMAGE, quiet
 
+COMMAND = ("-P", "-m", "grisaille.io.dicom_child")
+"""Not from the working folder (-P): a numpy.py among someone's images would be run."""
 LONGEST_FRAME_S = 60.0
 """After which a decoder is given up on; a large JPEG 2000 slice takes a tenth of a second."""
 POLL_S = 0.1
@@ -86,7 +88,7 @@ def _decoded_here(label: str, slices: Sequence[SliceHeader]) -> Generator[Stored
             with quiet():
                 found = next(pixels)
         except (*DAMAGE, StopIteration) as error:
-            raise _damaged(label, header, type(error).__name__) from None
+            raise _damaged(label, header, reason(error)) from None
         yield _checked(label, header, found)
 
 
@@ -134,8 +136,7 @@ class _Child:
         self._ended = ""
         self._answers: queue.Queue[Stored | str | None] = queue.Queue(maxsize=2)
         self._process = subprocess.Popen(
-            # Not from the working folder (-P): a numpy.py among someone's images would be run.
-            [sys.executable, "-P", "-m", "grisaille.io.dicom_child"],
+            [sys.executable, *COMMAND],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # decoders print what stands in the file
@@ -210,7 +211,7 @@ def _next(stdout: IO[bytes], largest: int) -> Stored | str | None:
         return None
     is_good, kind, rows, columns, size = ANSWER.unpack(head)
     if not is_good:
-        return stdout.read(min(size, 100)).decode("ascii", "replace")
+        return stdout.read(min(size, 200)).decode("ascii", "replace")
     if kind not in _KINDS or size != rows * columns * int(kind[1:]) or rows * columns > largest:
         raise ValueError("not an answer")
     pixels = np.empty((rows, columns), f"<{kind.decode()}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import psutil
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import HTJ2K, UID, HTJ2KLossless, HTJ2KLosslessRPCL, ImplicitVRLittleEndian
 
 from grisaille.core.errors import OutOfMemory, UnreadableFile, UnsuitableVolume
@@ -79,9 +80,6 @@ def _is_decodable(syntax: UID) -> bool:
         return False
     if not syntax.is_compressed:
         return True
-    # The decoders' libraries are opened only where there is something for them.
-    from pydicom.pixels.decoders.base import get_decoder
-
     try:
         return bool(get_decoder(syntax).is_available)
     except NotImplementedError:

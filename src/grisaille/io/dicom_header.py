@@ -78,16 +78,16 @@ class SliceHeader:
         From stored to real values.
     pet
         For PET.
+    pixels
+        How they lie in the file.
+    frames, frame
+        NumberOfFrames, and which of them, from 0, a slice of a multi-frame image is.
     phase
         What may tell apart several images at one place, in the order of ``dicom_phase_tags.PHASE_TAGS``.
     has_value_map
         Whether a RealWorldValueMappingSequence offers another way from stored to real values.
     doubts
         What a user should know of the file though its values are sound.
-    pixels
-        How they lie in the file.
-    frames, frame
-        NumberOfFrames, and which of them, from 0, a slice of a multi-frame image is.
     """
 
     file: Path
@@ -112,12 +112,12 @@ class SliceHeader:
     slope: float | None
     intercept: float | None
     pet: PetSeries | None = field(default=None, repr=False)
-    phase: tuple[float | None, ...] = ()
-    has_value_map: bool = False
-    doubts: tuple[Doubt, ...] = ()
     pixels: PixelLayout = field(default=PixelLayout(), repr=False)
     frames: int = 1
     frame: int | None = None
+    phase: tuple[float | None, ...] = ()
+    has_value_map: bool = False
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def name(self) -> str:
@@ -205,11 +205,11 @@ def slice_header(file: Path, header: Dataset, pixels: PixelLayout) -> SliceHeade
         slope=number(header, "RescaleSlope"),
         intercept=number(header, "RescaleIntercept"),
         pet=pet_image(header) if modality is Modality.PET else None,
+        pixels=pixels,
+        frames=max(count(header, "NumberOfFrames", 1), 1),
         phase=phase_of(header),
         has_value_map=values(header, "RealWorldValueMappingSequence") is not None,
         doubts=doubts_of(file, header),
-        pixels=pixels,
-        frames=max(count(header, "NumberOfFrames", 1), 1),
     )
 
 

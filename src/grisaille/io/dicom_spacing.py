@@ -62,7 +62,7 @@ def judge(line: Line, on_irregular: OnIrregular) -> Spacing:
     UnevenSlices
         If slices are missing or unevenly spaced, unless ``on_irregular`` says to interpolate.
     IrregularSeries
-        If it says so and most of the volume would be invented.
+        If two images nearly share a place, or most of the volume would be interpolated.
     """
     step = line.mean_step
     deviation = float(np.abs(line.along - line.along[0] - step * np.arange(len(line.along))).max())
@@ -71,6 +71,7 @@ def judge(line: Line, on_irregular: OnIrregular) -> Spacing:
             return Spacing(step, "regular")
         return Spacing(step, f"regular; places deviate by up to {deviation:.3f} mm from even spacing of {step:.3f} mm")
     gaps = np.diff(line.along)
+    _require_apart(line, gaps)
     single = float(gaps[gaps < 1.5 * gaps.min()].mean())
     multiples = np.maximum(np.rint(gaps / single), 1)
     is_missing = not (np.abs(gaps - multiples * single) > tolerance_mm(single)).any()
@@ -82,6 +83,16 @@ def judge(line: Line, on_irregular: OnIrregular) -> Spacing:
 def tolerance_mm(step: float) -> float:
     """How far a slice may lie from its place on the even grid."""
     return max(0.02 * step, 0.05)
+
+
+def _require_apart(line: Line, gaps: Vectors) -> None:
+    """No images that nearly share a place: beds or phases that overlap, not slices between which to interpolate."""
+    near = int(gaps.argmin())
+    if gaps[near] < tolerance_mm(float(np.median(gaps))):
+        raise IrregularSeries(
+            f"{line.label}: {line.files[near]} and {line.files[near + 1]} lie only {gaps[near]:.3f} mm apart "
+            f"({line.place(line.along[near])}), expected one image a place; take one of the two out of the folder"
+        )
 
 
 def _even_step(gaps: Vectors) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
-from grisaille.io.dicom_tags import count, number
+from grisaille.io.dicom_tags import as_number, count, number, values
 
 Stored = npt.NDArray[Any]
 
@@ -35,7 +35,7 @@ class PixelLayout:
     file_bytes
         How large the file was.
     bits_stored, high_bit, is_signed
-        Which bits count.
+        Which bits count, and whether they are signed; None if that is not said.
     padding
         Both ends of the padding values as written, or None.
     """
@@ -44,7 +44,7 @@ class PixelLayout:
     file_bytes: int = 0
     bits_stored: int = 0
     high_bit: int = 0
-    is_signed: bool = False
+    is_signed: bool | None = False
     padding: tuple[float, float] | None = None
 
 
@@ -58,11 +58,17 @@ def layout_of(header: Dataset, place: int | None, file_bytes: int) -> PixelLayou
         file_bytes=file_bytes,
         bits_stored=stored,
         high_bit=count(header, "HighBit", stored - 1),
-        is_signed=count(header, "PixelRepresentation") == 1,
+        is_signed={0.0: False, 1.0: True}.get(_one(header, "PixelRepresentation")),
         padding=(float(value), float(limit if limit is not None and np.isfinite(limit) else value))
         if is_padded and value is not None
         else None,
     )
+
+
+def _one(header: Dataset, keyword: str) -> float:
+    """A number that stands alone; NaN if it is absent or one of several."""
+    found = values(header, keyword)
+    return (as_number(found[0]) or 0.0) if found is not None and len(found) == 1 else float("nan")
 
 
 def read_frame(file: Path, frame: int, shape: tuple[int, int], bits: int, layout: PixelLayout) -> Stored:
@@ -99,8 +105,13 @@ def read_frame(file: Path, frame: int, shape: tuple[int, int], bits: int, layout
             begin, declared, byte_order = _element(content[:_HEAD].tobytes())
     if declared != 0xFFFFFFFF and declared < skipped + size:
         raise WrongPixels(f"has {declared} bytes of pixels, expected {skipped + size}")
-    if declared == 0xFFFFFFFF or got < begin + size:
+    is_beyond = 0 < layout.file_bytes < layout.place + begin + declared
+    if declared == 0xFFFFFFFF or is_beyond or got < begin + size:
         raise WrongPixels("is cut off in its pixels")
+    if layout.is_signed is None:
+        raise WrongPixels(
+            "does not say whether its pixels are signed (PixelRepresentation (0028,0103)); export the series again"
+        )
     kind = "i" if layout.is_signed else "u"
     pixels = content[begin : begin + size].view(f"{byte_order}{kind}{bits // 8}").reshape(shape)
     return _only_stored_bits(pixels.astype(pixels.dtype.newbyteorder("="), copy=False), bits, layout)
@@ -122,7 +133,10 @@ def _element(head: bytes) -> tuple[int, int, str]:
     if head[:4] not in (_LITTLE, _BIG):
         raise WrongPixels("was changed while it was read")
     order = "little" if head[:4] == _LITTLE else "big"
-    # A length in implicit VR is even, and none of these is, read as a number.
+    # A length in implicit VR is even, and none of these is, read as a number. Other letters that make no even
+    # number are a VR too, but none that such pixels can have.
+    if head[4:6] not in _LONG_VRS and head[4:6].isalpha() and head[4:6].isupper() and head[4] % 2:
+        raise WrongPixels("has PixelData (7FE0,0010) of a kind that it cannot be; copy the file again")
     begin, length = (12, head[8:12]) if head[4:6] in _LONG_VRS else (8, head[4:8])
     return begin, int.from_bytes(length, order), "<" if order == "little" else ">"  # type: ignore[arg-type]
 
