@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 RUN    := scripts/with_display
+# Processes that tests are spread over; each takes up to a few GB.
+WORKERS ?= 2
 OTHERS := .venv-oracles
 
 .PHONY: demo test check shots bench oracles bundle samples clean
@@ -13,7 +15,7 @@ demo: $(STAMP) $(VENV)/.display
 	else $(RUN) $(BIN)/grisaille demo --screenshot demo.png; fi
 
 test: $(STAMP) $(VENV)/.display
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -109,9 +109,7 @@ def read_frame(file: Path, frame: int, shape: tuple[int, int], bits: int, layout
     if declared == 0xFFFFFFFF or is_beyond or got < begin + size:
         raise WrongPixels("is cut off in its pixels")
     if layout.is_signed is None:
-        raise WrongPixels(
-            "does not say whether its pixels are signed (PixelRepresentation (0028,0103)); export the series again"
-        )
+        raise WrongPixels("does not say whether its pixels are signed (PixelRepresentation (0028,0103))")
     kind = "i" if layout.is_signed else "u"
     pixels = content[begin : begin + size].view(f"{byte_order}{kind}{bits // 8}").reshape(shape)
     return _only_stored_bits(pixels.astype(pixels.dtype.newbyteorder("="), copy=False), bits, layout)
@@ -136,7 +134,7 @@ def _element(head: bytes) -> tuple[int, int, str]:
     # A length in implicit VR is even, and none of these is, read as a number. Other letters that make no even
     # number are a VR too, but none that such pixels can have.
     if head[4:6] not in _LONG_VRS and head[4:6].isalpha() and head[4:6].isupper() and head[4] % 2:
-        raise WrongPixels("has PixelData (7FE0,0010) of a kind that it cannot be; copy the file again")
+        raise WrongPixels("has PixelData (7FE0,0010) of a kind that it cannot be")
     begin, length = (12, head[8:12]) if head[4:6] in _LONG_VRS else (8, head[4:8])
     return begin, int.from_bytes(length, order), "<" if order == "little" else ">"  # type: ignore[arg-type]
 
