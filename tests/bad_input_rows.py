@@ -85,6 +85,7 @@ ELSEWHERE: dict[int, tuple[str, ...]] = {
     ),
     3: (_PIXELS + "TestDamage::test_a_file_cut_off_in_its_pixels_is_named_and_not_filled_with_zeros",),
     5: (_SCAN + "test_files_that_are_no_images_are_listed_with_their_reason",),
+    6: ("tests/desktop/test_dicom_labels.py::test_a_folder_opens_its_labels_over_its_images",),
     7: (
         _STUDY + "test_of_two_series_one_has_to_be_named_by_number_uid_or_pseudonym",
         "tests/desktop/test_readers.py::test_of_two_series_one_is_asked_for",
@@ -162,11 +163,13 @@ ELSEWHERE: dict[int, tuple[str, ...]] = {
         _SUV + "TestPhilipsCounts::test_of_both_the_suv_factor_is_used",
         _SUV + "test_uncorrected_images_have_no_suv",
         "tests/io/dicom/test_suv.py::test_ges_time_is_told_by_its_creator_and_not_by_the_maker",
+        "tests/io/dicom/test_suv_table.py::test_a_row_is_as_expected",
     ),
     46: (_LABELS + "test_labels_of_another_grid_are_refused", _LABELS + "test_what_is_no_label_is_refused_by_name"),
     47: (
         _FINDINGS + "test_an_empty_label_image_has_no_findings",
         "tests/imaging/test_metrics.py::test_dice_of_nothing_to_find_is_none",
+        "tests/flows/test_export.py::test_an_empty_result_is_refused",
     ),
     48: (
         _FINDINGS + "test_corner_neighbours_are_joined_by_26_edge_neighbours_by_18_face_neighbours_by_6",
@@ -188,6 +191,7 @@ ELSEWHERE: dict[int, tuple[str, ...]] = {
     52: (
         _SAFE + "test_a_full_disk_leaves_the_old_file_and_no_other",
         _SAFE + "test_on_a_disk_that_is_really_full_nothing_is_left",
+        "tests/io/test_export_faults.py::test_a_write_that_fails_at_any_byte_leaves_what_was_there",
         _SAFE + "test_a_read_only_file_is_not_replaced",
         _NIFTI + "test_a_full_disk_leaves_nothing",
         _ITK + "test_a_full_disk_on_which_simpleitk_says_nothing_leaves_nothing",
@@ -208,4 +212,5 @@ ELSEWHERE: dict[int, tuple[str, ...]] = {
         _TAGS + "test_dates_are_read_or_not_at_all",
         _TAGS + "test_moments_are_those_of_the_scanners_clock",
     ),
+    56: ("tests/io/test_export_faults.py::test_exports_that_are_killed_or_run_out_of_disk_leave_nothing_half_written",),
 }
