@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dicom_builder import stored, write_series
+from dicom_builder import put_pixels, stored, write_series
 from grisaille.core.errors import Cancelled, OutOfMemory
 from grisaille.core.run import Run
 from grisaille.core.volume import Volume
@@ -200,6 +200,14 @@ class TestLargeSeries:
             assert one.provenance == plain.provenance
             assert one.grid == plain.grid
         assert not (tmp_path / "other").exists()
+
+    def test_a_copy_with_other_pixels_under_the_same_ids_and_time_is_another_volume(self, tmp_path: Path) -> None:
+        for name, shift in (("one", 0), ("other", 7)):
+            write_series(tmp_path / name, change=lambda image, k, shift=shift: put_pixels(image, stored(k) + shift))
+            for file in (tmp_path / name).iterdir():
+                os.utime(file, (1e9, 1e9))
+        one, other = (self.read(tmp_path / name, tmp_path / "cache") for name in ("one", "other"))
+        np.testing.assert_array_equal(other.voxels - one.voxels, 7)
 
     def test_it_is_decoded_once_and_again_when_a_file_changes(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

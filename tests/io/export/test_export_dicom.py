@@ -452,3 +452,9 @@ def test_what_reads_back_otherwise_does_not_take_its_name(
     with pytest.raises(OutputError, match="not written whole"):
         write_sr(segments, sources, tmp_path / "b.dcm", maker=MAKER, version="1")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_images_that_share_a_uid_cannot_be_referred_to(tmp_path: Path) -> None:
+    dicom.write_series(tmp_path, count=4, SOPInstanceUID=f"{dicom.ROOT}.77")
+    with pytest.raises(InputError, match=r"share one SOPInstanceUID .* write NIfTI"):
+        read_sources(read_volume(tmp_path), Identity.IDENTIFIED, Run())

@@ -77,6 +77,11 @@ class StandIns:
         return hmac.new(self.key.encode(), what.encode(), hashlib.sha256).digest()
 
 
+def own_stand_in(uid: str) -> str:
+    """Another UID where no images are at hand to make ``StandIns`` of; the same again for the same ``uid``."""
+    return StandIns(uid).uid(uid)
+
+
 def prepared(header: Dataset, identity: Identity, name: str) -> Dataset:
     """What an export may know of one source image.
 

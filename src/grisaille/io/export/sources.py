@@ -95,6 +95,11 @@ def read_sources(volume: Volume, identity: Identity, run: Run) -> Sources:
     if not is_multi and not np.array_equal(frames, np.arange(len(files))):
         raise GridMismatch(_moved(name))
     images = tuple(prepared(header, identity, file.name) for header, file in zip(headers, files, strict=True))
+    if len({image.SOPInstanceUID for image in images}) < len(images):
+        raise InputError(
+            f"images of {name} share one SOPInstanceUID (0008,0018), by which an export refers to each; write NIfTI or "
+            "NRRD instead, or export the series again from where it came"
+        )
     key = headers[0].StudyInstanceUID
     return Sources(volume, images, identity, StandIns(key) if identity is Identity.DEIDENTIFIED else None, frames)
 
