@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -160,6 +161,29 @@ def test_what_nobody_asked_for_in_a_month_goes(tmp_path: Path, made: Maker) -> N
     (tmp_path / "notes.txt").write_text("not ours")
     get(tmp_path, made, "c")
     assert names(tmp_path) == ["c.json", "c.voxels", "notes.txt"]
+
+
+def test_threads_that_want_one_volume_wait_for_the_first_to_make_it(tmp_path: Path) -> None:
+    inside, most, times = 0, 0, 0
+
+    def slow(values: np.ndarray) -> dict[str, int]:
+        nonlocal inside, most, times
+        inside, times = inside + 1, times + 1
+        most = max(most, inside)
+        time.sleep(0.05)
+        values[...] = 3
+        inside -= 1
+        return {}
+
+    kept: list[Kept] = []
+    threads = [threading.Thread(target=lambda: kept.append(get(tmp_path, slow))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (most, times) == (1, 1)
+    assert len(kept) == 3
+    assert all((one.voxels == 3).all() for one in kept)
 
 
 def test_a_key_stands_for_all_its_parts_and_tells_none() -> None:
