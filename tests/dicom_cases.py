@@ -10,7 +10,7 @@ import numpy as np
 
 from dicom_builder import SUV_FACTOR, put, write_series
 from grisaille.core.errors import AmbiguousSeries, IrregularSeries, UnevenSlices, UnreadableFile
-from multi_frame_builder import write_multi_frame
+from multiframe_builder import set_rescale, write_enhanced
 from series_checks import Case, Reads, Refuses
 from series_files import (
     BQML,
@@ -76,12 +76,18 @@ CASES = (
     ),
     Case(
         "Enhanced PET in one file, slope of each frame",
-        lambda folder: write_multi_frame(folder, "PT", FRACTIONS),
+        lambda folder: write_enhanced(
+            folder / "PT.dcm",
+            "PT",
+            count=COUNT,
+            Units="BQML",
+            change=lambda groups, k: set_rescale(groups, FRACTIONS[k], 0),
+        ),
         (Reads(axial(per_slice(FRACTIONS)), options=BQML),),
     ),
     Case(
         "Enhanced CT in one file",
-        lambda folder: write_multi_frame(folder, "CT", np.ones(COUNT), intercept=-1024),
+        lambda folder: write_enhanced(folder / "CT.dcm", count=COUNT),
         (Reads(axial(CT)),),
     ),
     Case(

@@ -13,6 +13,7 @@ from grisaille.cli.main import main
 from grisaille.core.labels import Labels
 from grisaille.io.labels import write_labels
 from grisaille.io.study import read_study
+from series_files import phases
 
 
 @pytest.fixture
@@ -67,3 +68,18 @@ def test_what_is_wrong_is_a_sentence_and_exit_code_1(
     assert run(place, *(str(place / one) if one.startswith("x.") else one for one in arguments)) == 1
     assert sentence in capsys.readouterr().err
     assert not list(place.glob("x.*"))
+
+
+def test_a_study_is_read_as_it_was_for_the_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    phases(tmp_path / "study", "PT", lambda image, phase: dicom.put(image, AcquisitionNumber=phase + 1))
+    pet = read_study(tmp_path / "study", frame=1).main
+    voxels = np.zeros(pet.grid.shape, np.uint16)
+    voxels[1, 1, 1] = 1
+    write_labels(Labels(voxels, pet.grid, source=pet.source), tmp_path / "mine.nii.gz")
+    csv = ["--format", "csv", "--out", str(tmp_path / "a.csv")]
+    assert run(tmp_path, *csv) == 1
+    assert "--frame" in capsys.readouterr().err
+    assert run(tmp_path, *csv, "--frame", "1", "--weight-kg", "50") == 0
+    measured = (tmp_path / "a.csv").read_text().splitlines()
+    suv_max = float(measured[1].split(",")[measured[0].split(",").index("suv_max")])
+    assert suv_max == pytest.approx(float(pet.voxels[1, 1, 1]) * 50 / 70, rel=1e-5)

@@ -7,7 +7,7 @@ import json
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from grisaille.core.result import RESEARCH_USE, Asked, Provenance, Result, Weigh
 from grisaille.core.study import Study
 from grisaille.core.volume import Modality, SuvRecord, Unit, Volume
 from grisaille.flows.export import ExportOptions, Format, Identity, export, told
+from grisaille.imaging.burden import burden_of
 from grisaille.imaging.findings import find_findings
 from grisaille.io.export.segments import Choice
 from grisaille.io.labels import read_labels, write_labels
@@ -284,3 +285,65 @@ def test_a_process_killed_while_it_writes_leaves_the_old_file(tmp_path: Path, fo
     assert run.returncode == -signal.SIGKILL
     assert target.read_text() == "old"
     assert [file.name for file in target.parent.iterdir() if not file.name.startswith(".")] == ["a.dcm"]
+
+
+def test_findings_joined_by_faces_alone_are_exported_so(tmp_path: Path, result: Result, study: Study) -> None:
+    voxels = np.zeros(result.labels.grid.shape, np.uint16)
+    voxels[3, 3, 3] = voxels[4, 4, 4] = 1
+    labels = replace(result.labels, voxels=voxels)
+    findings = find_findings(labels, study, connectivity=6)
+    assert len(findings) == 2
+    export(replace(result, labels=labels, findings=findings), tmp_path / "a.dcm", "seg", like=study)
+    assert len(dcmread(tmp_path / "a.dcm").SegmentSequence) == 2
+    assert json.loads((tmp_path / "a.dcm.provenance.json").read_text())["export"]["connectivity"] == 6
+
+
+def test_painted_labels_are_measured_again_by_the_same_neighbours(tmp_path: Path, result: Result, study: Study) -> None:
+    voxels = np.zeros(result.labels.grid.shape, np.uint16)
+    voxels[3, 3, 3] = voxels[4, 4, 4] = 1
+    labels = replace(result.labels, voxels=voxels)
+    findings = find_findings(labels, study, connectivity=6)
+    write_result(replace(result, labels=labels, findings=findings), tmp_path / "result")
+    export(tmp_path / "result", tmp_path / "a.csv", "csv", like=study, edited=True)
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 3
+
+
+def test_the_burden_is_that_of_the_findings_exported(tmp_path: Path, result: Result, study: Study) -> None:
+    whole = replace(result, burden=burden_of(result.findings, result.labels))
+    only = ExportOptions(choice=Choice(include=(2,)))
+    export(whole, tmp_path / "a.json", "json", like=study, options=only)
+    record = json.loads((tmp_path / "a.json").read_text())
+    assert record["burden"]["findings"] == 1
+    assert record["burden"]["volume_ml"] == pytest.approx(result.findings[1].volume_ml)
+    export(whole, tmp_path / "b.json", "json", like=study)
+    assert json.loads((tmp_path / "b.json").read_text())["burden"] == asdict(whole.burden)
+
+
+def test_de_identified_hides_weight_warnings_and_ids_where_no_image_is_referred_to_too(
+    tmp_path: Path, result: Result, study: Study
+) -> None:
+    assert study.pet is not None
+    interpolated = Study.of(replace(study.pet, source=replace(study.pet.source, files=())), patient=study.patient)
+    export(result, tmp_path / "out", "nifti,csv,json", like=interpolated, options=DEIDENTIFIED)
+    told_there = "".join(path.read_text("latin-1") for path in (tmp_path / "out").iterdir())
+    for secret in ("weight_kg", "is odd", study.pet.source.series, *(one.tracking_uid for one in result.findings)):
+        assert secret not in told_there
+    record = json.loads((tmp_path / "out" / "result.json").read_text())
+    with (tmp_path / "out" / "findings.csv").open() as file:
+        assert [one["tracking_uid"] for one in csv.DictReader(file)] == [
+            one["tracking_uid"] for one in record["findings"]
+        ]
+
+
+def test_a_result_of_an_older_version_lacks_measures_and_is_exported(
+    tmp_path: Path, folder: Path, study: Study
+) -> None:
+    record = json.loads((folder / "result.json").read_text())
+    for one in record["findings"]:
+        for name in ("connectivity", "cautions", "feret_mm", "hu_sd"):
+            del one[name]
+    (folder / "result.json").write_text(json.dumps(record))
+    export(folder, tmp_path / "out", "seg,csv", like=study)
+    with (tmp_path / "out" / "findings.csv").open() as file:
+        first = next(csv.DictReader(file))
+    assert (first["feret_mm"], first["connectivity"]) == ("", "26")

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from grisaille.cli.console import Console
+from grisaille.cli.options import add_study_flags, add_suv_flags, suv_of
 from grisaille.core.errors import ConfigError
 from grisaille.core.run import Run
 
@@ -36,9 +37,9 @@ def add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--type", metavar="CODE,SCHEME,MEANING", help="what the findings are (108369006,SCT,Neoplasm)")
     parser.add_argument("--seg", type=Path, metavar="FILE", help="for sr on its own: the SEG that it refers to")
     parser.add_argument("--whole-map", action="store_true", help="for pm: the whole grid, not the box round the body")
-    for key in ("ct", "pet"):
-        parser.add_argument(f"--{key}-series", metavar="S", help=f"{key.upper()} series of STUDY, by number or id")
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there")
+    add_study_flags(parser)
+    add_suv_flags(parser)
     parser.set_defaults(command=_export)
 
 
@@ -64,7 +65,16 @@ def _export(given: argparse.Namespace, console: Console) -> int:
     for sentence in told(formats, identity):
         console.say(sentence)
     run = console.listen(Run(on_note=console.say))
-    study = read_study(given.like, ct_series=given.ct_series, pet_series=given.pet_series, run=run)
+    study = read_study(
+        given.like,
+        pet_unit=given.pet_unit,
+        ct_series=given.ct_series,
+        pet_series=given.pet_series,
+        frame=given.frame,
+        on_irregular=given.on_irregular,
+        suv=suv_of(given, 1),
+        run=run,
+    )
     for path in export(given.thing, given.out, formats, like=study, options=options, edited=given.edited, run=run):
         print(path)
     return 0

@@ -141,7 +141,7 @@ def _reference(
     series: PetSeries, acquired: list[datetime], administered: datetime, rate: float, trail: Trail
 ) -> tuple[str, Factors]:
     """The moment to which START corrected the decay, in seconds after the injection."""
-    first = min(acquired)
+    first = min(acquired if series.begun is None else [series.begun, *acquired])
     by_frames = _by_frames(series, acquired, administered, rate)
     if series.corrected_to is not None:
         path, moment = "decay corrected to START, by DecayCorrectionDateTime (0018,9701)", series.corrected_to

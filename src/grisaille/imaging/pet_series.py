@@ -81,6 +81,8 @@ class PetSeries:
         GE's scan date and time, (0009,xx0D).
     corrected_to
         DecayCorrectionDateTime (0018,9701), which Enhanced PET has: the moment itself.
+    begun
+        When the first image of all time frames was acquired, where ``slices`` are those of one frame only.
     slices
         In the order of the volume.
     """
@@ -98,6 +100,7 @@ class PetSeries:
     series_time: datetime | None = None
     scanner_time: datetime | None = None
     corrected_to: datetime | None = None
+    begun: datetime | None = None
 
 
 @dataclass

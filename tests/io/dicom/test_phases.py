@@ -183,3 +183,16 @@ def test_one_place_may_have_several_images(tmp_path: Path) -> None:
     write_series(tmp_path, count=3, change=change)
     (series,) = scan(tmp_path).series
     assert read_series(series, frame=2).voxels.shape[0] == 1
+
+
+@pytest.mark.parametrize(("series_time", "by"), [("110000", "series time"), ("111500", "earliest acquisition time")])
+def test_every_time_frame_was_corrected_to_the_start_of_the_first(tmp_path: Path, series_time: str, by: str) -> None:
+    def change(image: Dataset, phase: int) -> None:
+        put(image, AcquisitionTime=f"11{10 * phase:02d}00", AcquisitionNumber=phase + 1, SeriesTime=series_time)
+
+    phases(tmp_path, "PT", change, count=3)
+    for frame in range(3):
+        suv = read_volume(tmp_path, frame=frame).provenance.suv
+        assert suv is not None
+        assert suv.path.endswith(by)
+        assert suv.inputs["uptake_s"] == 3600

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from pydicom import Dataset
 from dicom_builder import BETWEEN_SLICES_MM, ORIGIN_MM, PATIENT, ROOT, write_series
 from grisaille.core.errors import GridMismatch, InputError, NoImages, UnreadableFile
 from grisaille.core.grid import Grid
-from grisaille.core.volume import Volume
+from grisaille.core.volume import Volume, VolumeProvenance
 from grisaille.imaging.resample import resample
+from grisaille.io.dicom.label_files import label_file, likely_volumes
 from grisaille.io.labels import read_labels
 from grisaille.io.study import read_volume
 from labels_builder import contour_of, write_contours
@@ -255,3 +257,12 @@ def test_the_tumour_of_a_real_whole_body_pet_has_its_known_voxels(real_data: Pat
     finer = resample(pet, pet.grid.spaced((1.0, 4.69, 4.69)))
     with pytest.raises(GridMismatch, match=r"3\.\d\d mm apart"):
         read_labels(patient / "wholebody_rtstruct.dcm", like=finer.grid)
+
+
+def test_one_stack_of_several_in_a_series_is_still_of_the_series_that_is_named(tmp_path: Path, ct: Volume) -> None:
+    path = write_contours(tmp_path / "a.dcm", {"mass": [box(Z)]})
+    found = label_file(path)
+    assert found is not None
+    assert found.names(ct)
+    stack = replace(ct, source=replace(ct.source, series=f"{ct.source.series}-2"), provenance=VolumeProvenance())
+    assert likely_volumes(found, [stack]) == [stack]

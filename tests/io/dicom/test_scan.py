@@ -334,3 +334,23 @@ def test_radiopharmaceuticals_that_are_no_items_are_none(tmp_path: Path) -> None
     pet = scan(tmp_path).series[0].slices[0].pet
     assert pet is not None
     assert pet.tracers == 0
+
+
+def test_images_that_only_share_a_uid_are_all_read(tmp_path: Path) -> None:
+    def change(image: Dataset, k: int) -> None:
+        image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = f"{ROOT}.77"
+
+    write_series(tmp_path, count=4, change=change)
+    (series,) = scan(tmp_path).series
+    assert len(series.slices) == 4
+    assert any("3 file(s) are other images under the SOPInstanceUID" in note for note in series.notes)
+
+
+def test_an_image_that_is_there_twice_is_noted_with_its_series(tmp_path: Path) -> None:
+    files = write_series(tmp_path, count=4)
+    write_series(tmp_path, "PT", count=2)
+    (tmp_path / "copy.dcm").write_bytes(files[2].read_bytes())
+    ct, pet = scan(tmp_path).series
+    assert len(ct.slices) == 4
+    assert any("1 file(s) hold an image that another file holds too: " in note for note in ct.notes)
+    assert pet.notes == ()

@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dicom_builder import stored, write_series
+from dicom_builder import put_pixels, stored, write_series
 from grisaille.core.errors import Cancelled, OutOfMemory
 from grisaille.core.run import Run
 from grisaille.core.volume import Volume
@@ -162,6 +163,29 @@ def test_what_nobody_asked_for_in_a_month_goes(tmp_path: Path, made: Maker) -> N
     assert names(tmp_path) == ["c.json", "c.voxels", "notes.txt"]
 
 
+def test_threads_that_want_one_volume_wait_for_the_first_to_make_it(tmp_path: Path) -> None:
+    inside, most, times = 0, 0, 0
+
+    def slow(values: np.ndarray) -> dict[str, int]:
+        nonlocal inside, most, times
+        inside, times = inside + 1, times + 1
+        most = max(most, inside)
+        time.sleep(0.05)
+        values[...] = 3
+        inside -= 1
+        return {}
+
+    kept: list[Kept] = []
+    threads = [threading.Thread(target=lambda: kept.append(get(tmp_path, slow))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (most, times) == (1, 1)
+    assert len(kept) == 3
+    assert all((one.voxels == 3).all() for one in kept)
+
+
 def test_a_key_stands_for_all_its_parts_and_tells_none() -> None:
     keys = {key_of(parts) for parts in ([1, 2], [2, 1], [1, 2, 3], ["1", "2"], ["SMITH", 1])}
     assert len(keys) == 5
@@ -200,6 +224,14 @@ class TestLargeSeries:
             assert one.provenance == plain.provenance
             assert one.grid == plain.grid
         assert not (tmp_path / "other").exists()
+
+    def test_a_copy_with_other_pixels_under_the_same_ids_and_time_is_another_volume(self, tmp_path: Path) -> None:
+        for name, shift in (("one", 0), ("other", 7)):
+            write_series(tmp_path / name, change=lambda image, k, shift=shift: put_pixels(image, stored(k) + shift))
+            for file in (tmp_path / name).iterdir():
+                os.utime(file, (1e9, 1e9))
+        one, other = (self.read(tmp_path / name, tmp_path / "cache") for name in ("one", "other"))
+        np.testing.assert_array_equal(other.voxels - one.voxels, 7)
 
     def test_it_is_decoded_once_and_again_when_a_file_changes(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from grisaille.io.export.segments import Choice, Maker, Segments, segments_of
 from grisaille.io.export.sources import Sources, read_sources
 from grisaille.io.export.whose import Identity
 from grisaille.io.study import read_volume
+from multiframe_builder import build_enhanced
 
 MAKER = Maker("MVG", "0.1.0", {"weights": "phantom sha256 abc"})
 WHO = {
@@ -452,3 +454,47 @@ def test_what_reads_back_otherwise_does_not_take_its_name(
     with pytest.raises(OutputError, match="not written whole"):
         write_sr(segments, sources, tmp_path / "b.dcm", maker=MAKER, version="1")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_images_that_share_a_uid_cannot_be_referred_to(tmp_path: Path) -> None:
+    dicom.write_series(tmp_path, count=4, SOPInstanceUID=f"{dicom.ROOT}.77")
+    with pytest.raises(InputError, match=r"share one SOPInstanceUID .* write NIfTI"):
+        read_sources(read_volume(tmp_path), Identity.IDENTIFIED, Run())
+
+
+def test_numbers_longer_than_dicom_allows_still_place_the_images(tmp_path: Path) -> None:
+    def change(image: Dataset, k: int) -> None:
+        image.ImagePositionPatient = [-10.0, -20.0 + 3 * k * math.tan(math.radians(15)), -30.0 + 3 * k]
+
+    dicom.write_series(tmp_path / "ct", count=6, change=change)
+    tilted = read_volume(tmp_path / "ct")
+    assert max(len(str(one)) for file in tilted.source.files for one in dcmread(file).ImagePositionPatient) > 16
+    segments, sources = parts(tilted)
+    write_seg(segments, sources, tmp_path / "seg.dcm", maker=MAKER, version="0.1.0")
+    numbers = by_hand(dcmread(tmp_path / "seg.dcm"), tilted.source.files)
+    np.testing.assert_array_equal(numbers > 0, labelled(tilted).voxels > 0)
+    write_sr(segments, sources, tmp_path / "sr.dcm", maker=MAKER, version="0.1.0")
+    for one, file in zip(sources.images, tilted.source.files, strict=True):
+        apart = np.subtract(one.ImagePositionPatient, dcmread(file).ImagePositionPatient)
+        assert np.abs(apart).max() < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("files", "phases", "sentence"),
+    [(2, 1, "lies in 2 multi-frame images, expected one"), (1, 2, "one of several phases or time frames")],
+)
+def test_what_no_export_can_refer_to_frame_by_frame_is_refused(
+    tmp_path: Path, files: int, phases: int, sentence: str
+) -> None:
+    x, y, z = dicom.ORIGIN_MM
+    for number in range(files):
+
+        def place(groups: Dataset, k: int, first: int = 3 * number) -> None:
+            groups.PlanePositionSequence[0].ImagePositionPatient = [x, y, z + 3.0 * (first + k % 3)]
+            groups.FrameContentSequence[0].FrameAcquisitionNumber = k // 3 + 1
+
+        image = build_enhanced(count=3 * phases, change=place, SOPInstanceUID=f"{dicom.ROOT}.9{number}")
+        dicom.save(image, tmp_path / f"{number}.dcm")
+    volume = read_volume(tmp_path, frame=1 if phases > 1 else None)
+    with pytest.raises(InputError, match=sentence):
+        read_sources(volume, Identity.IDENTIFIED, Run())

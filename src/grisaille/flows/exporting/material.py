@@ -166,11 +166,12 @@ def _measured_again(
         slices = SliceScores(Axis.AXIAL, scores.max(axis=(1, 2)))
         anomaly = AnomalyMap(scores, slices, labels.grid, Calibration.none())
     before = {one.tracking_uid: one for one in recorded.findings}
+    connectivity = recorded.findings[0].connectivity if recorded.findings else 26
     return tuple(
         replace(before[one.tracking_uid], id=one.id, label=one.label)
         if one.tracking_uid in before
         else replace(one, edited=True)
-        for one in find_findings(labels, study, anomaly)
+        for one in find_findings(labels, study, anomaly, connectivity=connectivity)
     )
 
 

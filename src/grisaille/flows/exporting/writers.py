@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from grisaille.core.finding import Finding
 from grisaille.core.labels import Labels
 from grisaille.core.result import RESEARCH_USE
 from grisaille.flows.exporting.material import Material
+from grisaille.imaging.burden import burden_of
 from grisaille.io.export.formats import Format
-from grisaille.io.export.provenance import shared, write_json
+from grisaille.io.export.provenance import naming, shared, write_json
 from grisaille.io.export.recorded import made_by
 from grisaille.io.export.segments import Choice, Segments
 from grisaille.io.export.sources import Sources
@@ -71,7 +72,7 @@ class Job:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """Those chosen, under the tracking ids that may be known."""
-        uid = self.sources.tracking_uid if self.sources is not None else str
+        uid = naming(self.options.identity, self.sources)
         return tuple(
             replace(one, tracking_uid=uid(one.tracking_uid)) for one in self.material.findings if self.is_chosen(one)
         )
@@ -165,9 +166,12 @@ def _json(job: Job, path: Path) -> None:
     if record is None:
         record = {"grisaille": grisaille.__version__, "notice": RESEARCH_USE, "method": None, "warnings": []}
     # Stand-ins for the ids are put in once, by ``shared``.
-    chosen = {one.tracking_uid for one in job.material.findings if job.is_chosen(one)}
-    findings = [one for one in job.material.plain_findings if one["tracking_uid"] in chosen]
-    write_json(shared({**record, "findings": findings}, job.options.identity, job.sources), path)
+    chosen = [one for one in job.material.findings if job.is_chosen(one)]
+    uids = {one.tracking_uid for one in chosen}
+    findings = [one for one in job.material.plain_findings if one["tracking_uid"] in uids]
+    # Of those chosen, as they are now; that of the record may be of others.
+    burden = asdict(burden_of(chosen, job.labels, connectivity=job.segments.connectivity))
+    write_json(shared({**record, "findings": findings, "burden": burden}, job.options.identity, job.sources), path)
 
 
 WRITERS: Mapping[Format, Callable[[Job, Path], Any]] = {

@@ -68,6 +68,11 @@ class LabelFile:
     header: Dataset = field(repr=False)
     is_whole: bool = True
 
+    def names(self, volume: Volume) -> bool:
+        """Whether it was made on the series of a volume, of which that may be one stack of several."""
+        series = volume.source.series.partition("-")[0]
+        return bool(series) and series in self.series
+
 
 def label_file(file: Path) -> LabelFile | None:
     """The SEG or RTSTRUCT in a file, or None if it is none or cannot be read."""
@@ -96,7 +101,7 @@ def label_files(folder: Path) -> tuple[LabelFile, ...]:
 def likely_volumes(found: LabelFile, volumes: Iterable[Volume]) -> list[Volume]:
     """The volumes of the series that a file names, then those in its frame of reference."""
     volumes = list(volumes)
-    named = [one for one in volumes if one.source.series and one.source.series in found.series]
+    named = [one for one in volumes if found.names(one)]
     in_frame = [one for one in volumes if one.provenance.frame_of_reference in found.frames and one not in named]
     return named + in_frame
 
@@ -152,7 +157,7 @@ def require_same_frame(labels: LabelFile, frames: frozenset[str], like: Volume |
         )
     if own in frames:
         return ()
-    if like.source.series and like.source.series in labels.series:
+    if labels.names(like):
         return (f"{labels.file.name} names the series of {name} but another frame of reference; its places were taken",)
     raise GridMismatch(
         f"{labels.file.name} lies in another frame of reference than {name}, so its places mean nothing there; "

@@ -85,7 +85,15 @@ def one_frame(series: SeriesInfo, frame: int | None) -> SeriesInfo:
         there = f"{len(frames)} images" if len(frames) > 1 else "one image"
         remedy = f"choose one from 0 to {len(frames) - 1}" if len(frames) > 1 else "leave the frame out"
         raise UnsuitableVolume(f"{series.label} has {there} at each place, so frame {frame} is not there; {remedy}")
-    return replace(series, slices=frames[frame].slices, frame=f"frame {frame} ({frames[frame].says})")
+    slices = _begun(frames[frame].slices, series.slices)
+    return replace(series, slices=slices, frame=f"frame {frame} ({frames[frame].says})")
+
+
+def _begun(chosen: tuple[SliceHeader, ...], of_all: tuple[SliceHeader, ...]) -> tuple[SliceHeader, ...]:
+    """PET of one frame that still knows when the scan began: to that moment decay is corrected in all frames."""
+    moments = [piece.acquired for one in of_all if one.pet is not None for piece in one.pet.slices]
+    begun = min((moment for moment in moments if moment is not None), default=None)
+    return tuple(one if one.pet is None else replace(one, pet=replace(one.pet, begun=begun)) for one in chosen)
 
 
 def _place_numbers(along_mm: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:

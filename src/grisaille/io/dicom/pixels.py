@@ -127,7 +127,17 @@ class _Plan:
         parts.append(None if self.affine is None else np.sign(self.affine[:3, :3]).tolist())
         for header in self.slices:
             stat = header.file.stat()
-            parts.append((header.sop_uid, header.frame, stat.st_size, stat.st_mtime_ns, header.pixels.padding))
+            # The path too: copies with lesions put in or taken out may keep ids, size and time.
+            parts.append(
+                (
+                    str(header.file.resolve()),
+                    header.sop_uid,
+                    header.frame,
+                    stat.st_size,
+                    stat.st_mtime_ns,
+                    header.pixels.padding,
+                )
+            )
         return key_of(parts)
 
     def _fill(self, values: npt.NDArray[Any], run: Run) -> int:

@@ -279,7 +279,7 @@ def _gaps(found: LabelFile, slices: set[int], step_mm: float, like: Volume | Gri
     gaps = np.diff(sorted(slices))
     if not len(gaps) or gaps.min() < 2:
         return []
-    is_own = isinstance(like, Volume) and bool(like.source.series) and like.source.series in found.series
+    is_own = isinstance(like, Volume) and found.names(like)
     is_even = len(gaps) > 1 and np.ptp(gaps) <= 1
     sentence = (
         f"the contours of {found.file.name} lie {gaps.mean() * step_mm:.2f} mm apart, the slices {step_mm:.2f} mm, so "

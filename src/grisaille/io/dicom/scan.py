@@ -191,7 +191,8 @@ def _scan_files(files: list[Path], root: Path, run: Run) -> DicomScan:
     inside = root.resolve()
     skipped: list[Skipped] = []
     groups: dict[tuple[str, str], list[SliceHeader]] = {}
-    first_of: dict[str, Path] = {}
+    first_of: dict[tuple[object, ...], Path] = {}
+    again: dict[tuple[str, str], list[str]] = {}
     for file in run.track(files, "reading DICOM headers"):
         try:
             if file.is_symlink() and not _leads_inside(file, inside):
@@ -200,15 +201,19 @@ def _scan_files(files: list[Path], root: Path, run: Run) -> DicomScan:
                 raise NotRead("a pipe or a device")
             images = read_images(file)
             header = images[0]
-            if header.sop_uid and header.sop_uid in first_of:
-                raise NotRead(f"the same image as {first_of[header.sop_uid].name}")
+            identity = _identity(header)
+            if header.sop_uid and identity in first_of:
+                again.setdefault(_group_key(header), []).append(file.name)
+                raise NotRead(f"the same image as {first_of[identity].name}")
         except NotRead as reason:
             skipped.append(Skipped(file, str(reason), reason.is_damaged))
             continue
-        first_of[header.sop_uid] = file
+        first_of[identity] = file
         groups.setdefault(_group_key(header), []).extend(images)
     damaged = tuple(one.file.name for one in skipped if one.is_damaged)
-    series = [stack for headers in groups.values() for stack in _stacks(headers, damaged, skipped)]
+    series = [
+        stack for key, headers in groups.items() for stack in _stacks(headers, damaged, again.get(key, []), skipped)
+    ]
     series.sort(key=lambda one: (one.modality, one.number is None, one.number or 0, one.uid))
     return DicomScan(tuple(series), tuple(skipped))
 
@@ -220,12 +225,19 @@ def _leads_inside(link: Path, folder: Path) -> bool:
         raise NotRead("a link that leads in a circle") from None
 
 
+def _identity(header: SliceHeader) -> tuple[object, ...]:
+    """What two files of one image have in common: some anonymisers give many images one SOPInstanceUID."""
+    return header.sop_uid, header.position, header.phase, header.instance_number
+
+
 def _group_key(header: SliceHeader) -> tuple[str, str]:
     """By SeriesInstanceUID; images that have none are taken together by folder."""
     return header.modality, header.series_uid or f"folder {header.file.parent}"
 
 
-def _stacks(headers: list[SliceHeader], damaged: Sequence[str], skipped: list[Skipped]) -> Iterator[SeriesInfo]:
+def _stacks(
+    headers: list[SliceHeader], damaged: Sequence[str], again: Sequence[str], skipped: list[Skipped]
+) -> Iterator[SeriesInfo]:
     """A series as one, or as several where its stacks are of comparable size; what is set apart is ``skipped``."""
     first = headers[0]
     uid = pseudonym(first.series_uid or min(header.sop_uid for header in headers))
@@ -234,6 +246,14 @@ def _stacks(headers: list[SliceHeader], damaged: Sequence[str], skipped: list[Sk
         notes.append("the files have no SeriesInstanceUID; the images of the folder were taken as one series")
     if damaged:
         notes.append(f"{len(damaged)} damaged DICOM file(s) were left out: {listed(damaged, at_most=3)}")
+    if again:
+        notes.append(f"{len(again)} file(s) hold an image that another file holds too: {listed(again, at_most=3)}")
+    shared = len({header.file for header in headers}) - len({header.sop_uid or header.file for header in headers})
+    if shared:
+        notes.append(
+            f"{shared} file(s) are other images under the SOPInstanceUID of one before; all were read, and no DICOM "
+            "export can refer to them"
+        )
     notes += doubts_told(header.doubts for header in headers)
     found = split(headers)
     if found.apart:

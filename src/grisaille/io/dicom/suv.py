@@ -13,13 +13,13 @@ from grisaille.imaging.pet_series import PetSeries, PetSlice, Tracer
 from grisaille.io.dicom.tags import (
     as_number,
     as_text,
+    items,
     number,
     parse_date,
     parse_moment,
     parse_time,
     private,
     text,
-    values,
     words,
 )
 
@@ -66,7 +66,7 @@ _TAG_BY_FIELD = {
 def pet_image(header: Dataset) -> PetSeries:
     """One image, as a series of one slice."""
     offset = text(header, "TimezoneOffsetFromUTC")
-    items = _items(header, "RadiopharmaceuticalInformationSequence")
+    tracers = items(header, "RadiopharmaceuticalInformationSequence")
     return PetSeries(
         units=_term(header, "Units", _UNITS),
         slices=(_slice(header, offset),),
@@ -76,8 +76,8 @@ def pet_image(header: Dataset) -> PetSeries:
         weight=number(header, "PatientWeight"),
         height=number(header, "PatientSize"),
         sex=text(header, "PatientSex").upper(),
-        tracer=_tracer(items[0], offset) if items else Tracer(),
-        tracers=len(items),
+        tracer=_tracer(tracers[0], offset) if tracers else Tracer(),
+        tracers=len(tracers),
         series_time=_moment(header, "Series"),
         scanner_time=parse_moment(as_text(private(header, 0x0009, _GE, 0x0D) or ""), offset),
         corrected_to=parse_moment(text(header, "DecayCorrectionDateTime"), offset),
@@ -110,11 +110,6 @@ def _term(header: Dataset, keyword: str, known: tuple[str, ...]) -> str:
     return written if written in ("", *known) else "an unknown term"
 
 
-def _items(header: Dataset, keyword: str) -> list[Dataset]:
-    """The items of a sequence; none if it is absent or cannot be read."""
-    return [item for item in values(header, keyword) or [] if isinstance(item, Dataset)]
-
-
 def _slice(header: Dataset, offset: str) -> PetSlice:
     return PetSlice(
         acquired=_moment(header, "Acquisition") or parse_moment(text(header, "AcquisitionDateTime"), offset),
@@ -127,7 +122,7 @@ def _slice(header: Dataset, offset: str) -> PetSlice:
 
 
 def _tracer(item: Dataset, offset: str) -> Tracer:
-    codes = _items(item, "RadionuclideCodeSequence")
+    codes = items(item, "RadionuclideCodeSequence")
     return Tracer(
         dose=number(item, "RadionuclideTotalDose"),
         half_life_s=number(item, "RadionuclideHalfLife"),

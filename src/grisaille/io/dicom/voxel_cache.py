@@ -13,6 +13,7 @@ import json
 import math
 import os
 import shutil
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,9 @@ LONGEST_DAYS = 30
 SPARE_BYTES = 2**28
 """Left free on the disk."""
 _CHUNK = 2**24
+_WAIT_S = 0.1
+_one_at_a_time = threading.Lock()
+"""Two threads at one volume would cut off the file that the other has mapped, which ends the program."""
 _DAY_S = 86400.0
 
 
@@ -80,9 +84,22 @@ class VoxelCache:
         OutOfMemory
             If the disk is full or cannot be written to; nothing is left behind, nor if ``fill`` raises.
         """
-        found = self._find(key, shape, dtype, label, run)
-        if found is not None:
-            return found
+        while not _one_at_a_time.acquire(timeout=_WAIT_S):
+            run.check_cancelled()
+        try:
+            return self._find(key, shape, dtype, label, run) or self._made(key, shape, dtype, fill, label, run)
+        finally:
+            _one_at_a_time.release()
+
+    def _made(
+        self,
+        key: str,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        fill: Callable[[npt.NDArray[Any]], dict[str, int]],
+        label: str,
+        run: Run,
+    ) -> Kept:
         size = math.prod(shape) * dtype.itemsize
         try:
             self._make_room(size, label)

@@ -14,10 +14,10 @@ from typing import Any
 
 from pydicom import Dataset
 from pydicom.datadict import dictionary_VR
-from pydicom.valuerep import VR, validate_value
+from pydicom.valuerep import VR, format_number_as_ds, validate_value
 
 from grisaille.core.errors import InputError
-from grisaille.io.dicom.tags import DAMAGE, quiet, text
+from grisaille.io.dicom.tags import DAMAGE, quiet, text, values
 from grisaille.io.export.whose import Identity
 
 _PLACE = (
@@ -75,6 +75,11 @@ class StandIns:
 
     def _digest(self, what: str) -> bytes:
         return hmac.new(self.key.encode(), what.encode(), hashlib.sha256).digest()
+
+
+def own_stand_in(uid: str) -> str:
+    """Another UID where no images are at hand to make ``StandIns`` of; the same again for the same ``uid``."""
+    return StandIns(uid).uid(uid)
 
 
 def prepared(header: Dataset, identity: Identity, name: str) -> Dataset:
@@ -181,6 +186,9 @@ def _copy(header: Dataset, source: Dataset, keyword: str) -> None:
             setattr(source, keyword, str(element.value))
         elif element.VR in (VR.SQ, VR.US) or _is_sound(element.value, dictionary_VR(keyword)):
             source.add(element)
+        elif element.VR == VR.DS and keyword in _PLACE:  # many programs write more than the 16 characters allowed
+            numbers = [format_number_as_ds(float(one)) for one in values(header, keyword) or ()]
+            setattr(source, keyword, numbers if len(numbers) > 1 else numbers[0])
     except DAMAGE:
         return
 

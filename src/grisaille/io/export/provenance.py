@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from grisaille.core.result import RESEARCH_USE
 from grisaille.core.safe_write import replacing
 from grisaille.core.volume import Volume
+from grisaille.io.export.identity import own_stand_in
 from grisaille.io.export.segments import Author, Segments
 from grisaille.io.export.sources import Sources
 from grisaille.io.export.whose import Identity
 
-CONNECTIVITY = 26
+_OF_FINDINGS = ("findings", "slice_scores", "burden")
+"""Of a result's record, what the export itself holds, and maybe less of it or measured again."""
 
 
 def provenance_path(path: Path) -> Path:
@@ -58,7 +60,7 @@ def provenance(
         Of the result, as ``result.json``; None where the labels are a person's.
     """
     hidden = identity is Identity.DEIDENTIFIED
-    named = sources.tracking_uid if sources is not None else str
+    named = naming(identity, sources)
     return {
         "notice": RESEARCH_USE,
         "export": {
@@ -69,10 +71,10 @@ def provenance(
                 for one in segments.listed
             ],
             "edited": sum(one.author is Author.BOTH for one in segments.listed),
-            "connectivity": CONNECTIVITY,
+            "connectivity": segments.connectivity,
         },
         "source": {
-            "series": named(volume.source.series) if hidden and sources is not None else volume.source.series,
+            "series": named(volume.source.series),
             "images": len(volume.source.files),
             "images_sha256": "" if sources is None else _hash(sources),
             "modality": volume.modality.value,
@@ -87,13 +89,21 @@ def provenance(
     }
 
 
+def naming(identity: Identity, sources: Sources | None) -> Callable[[str], str]:
+    """How the ids of findings and series are told: as they are, or by stand-ins where nobody is to know them."""
+    if sources is not None:
+        return sources.tracking_uid
+    return own_stand_in if identity is Identity.DEIDENTIFIED else str
+
+
 def shared(
     record: Mapping[str, Any], identity: Identity, sources: Sources | None, *, with_findings: bool = True
 ) -> dict[str, Any]:
     """The record of a result as it may leave the house."""
-    kept = {key: value for key, value in record.items() if with_findings or key not in ("findings", "slice_scores")}
-    if identity is Identity.IDENTIFIED or sources is None:
+    kept = {key: value for key, value in record.items() if with_findings or key not in _OF_FINDINGS}
+    if identity is Identity.IDENTIFIED:
         return kept
+    named = naming(identity, sources)
     # Warnings name files, whose names may be UIDs; weight, size and sex are the patient's.
     kept["warnings"] = len(record.get("warnings") or ())
     suv = record.get("suv")
@@ -101,12 +111,10 @@ def shared(
         kept["suv"] = {key: value for key, value in suv.items() if key not in ("inputs", "overrides")}
     study = record.get("study")
     if isinstance(study, Mapping):
-        series = [{**one, "uid": sources.tracking_uid(str(one.get("uid", "")))} for one in study.get("series", ())]
+        series = [{**one, "uid": named(str(one.get("uid", "")))} for one in study.get("series", ())]
         kept["study"] = {**study, "series": series}
     if "findings" in kept:
-        kept["findings"] = [
-            {**one, "tracking_uid": sources.tracking_uid(one["tracking_uid"])} for one in kept["findings"]
-        ]
+        kept["findings"] = [{**one, "tracking_uid": named(one["tracking_uid"])} for one in kept["findings"]]
     return kept
 
 

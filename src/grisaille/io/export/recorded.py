@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -80,10 +80,11 @@ def made_by(record: Mapping[str, Any]) -> Provenance:
 
 
 def _finding(stored: Mapping[str, Any]) -> Finding:
-    """A finding as it was written; a measure that the file does not have is None."""
-    known: dict[str, Any] = {one.name: stored.get(one.name) for one in fields(Finding)}
-    known["extra"] = known["extra"] or {}
-    known["edited"] = bool(known["edited"])
+    """A finding as it was written; a measure that the file of an older version does not have is as if not measured."""
+    asked = [one for one in fields(Finding) if one.default is MISSING and one.default_factory is MISSING]
+    known: dict[str, Any] = {one.name: stored.get(one.name) for one in asked}
+    known |= {one.name: stored[one.name] for one in fields(Finding) if stored.get(one.name) is not None}
+    known["edited"] = bool(known.get("edited"))
     if not (
         isinstance(known["id"], int) and isinstance(known["label"], int) and isinstance(known["tracking_uid"], str)
     ):

@@ -57,10 +57,14 @@ class Segment:
 
 @dataclass(frozen=True, eq=False)
 class Segments:
-    """The segments, numbered from 1, and (z, y, x) uint16 the number of that of each voxel, 0 for none."""
+    """The segments, numbered from 1, and (z, y, x) uint16 the number of that of each voxel, 0 for none.
+
+    ``connectivity`` is that of their findings.
+    """
 
     listed: tuple[Segment, ...]
     voxels: npt.NDArray[np.uint16]
+    connectivity: int = 26
 
 
 @dataclass(frozen=True)
@@ -115,8 +119,9 @@ def segments_of(
         table = np.zeros(65536, dtype=np.uint16)
         for segment, (label, _) in zip(listed, chosen, strict=True):
             table[label] = segment.number
-        return Segments(listed, table[labels.voxels])
-    return Segments(listed, _voxels(labels, findings, {members[0].id: k for k, (_, members) in enumerate(chosen, 1)}))
+        return Segments(listed, table[labels.voxels], findings[0].connectivity)
+    numbers = {members[0].id: number for number, (_, members) in enumerate(chosen, start=1)}
+    return Segments(listed, _voxels(labels, findings, numbers), findings[0].connectivity)
 
 
 def require_apart(segments: Segments) -> None:
@@ -161,7 +166,7 @@ def _clean(name: str, longest: int) -> str:
 def _voxels(labels: Labels, findings: Sequence[Finding], numbers: Mapping[int, int]) -> npt.NDArray[np.uint16]:
     """Where each finding lies: its label where that is one piece, else the piece of its place and volume."""
     pieces = Counter(one.label for one in findings)
-    parts = components(labels.voxels)
+    parts = components(labels.voxels, findings[0].connectivity)
     boxes = ndimage.find_objects(parts)
     owners = np.zeros(len(boxes) + 1, dtype=np.int64)
     centres, volumes, of_label = _pieces(labels, parts, boxes)

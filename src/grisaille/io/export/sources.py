@@ -89,12 +89,27 @@ def read_sources(volume: Volume, identity: Identity, run: Run) -> Sources:
             "series that the labels lie on, or write NIfTI or NRRD"
         )
     headers = [_header(file) for file in run.track(files, "reading the source's headers")]
-    is_multi = len(headers) == 1 and count(headers[0], "NumberOfFrames", 1) > 1
+    is_multi = any(count(header, "NumberOfFrames", 1) > 1 for header in headers)
+    if is_multi and len(headers) > 1:
+        raise InputError(
+            f"{name} lies in {len(headers)} multi-frame images, expected one; no DICOM export is made of several: "
+            "write NIfTI or NRRD instead"
+        )
     places = _frame_places(headers[0], files[0]) if is_multi else _slice_places(headers, files)
     frames = _matched(volume, places, name)
+    if is_multi and len(np.unique(np.round(places[:, 0], 3), axis=0)) < len(places):
+        raise InputError(
+            f"{name} is one of several phases or time frames in one multi-frame image, of which no DICOM export can "
+            "name the right ones; write NIfTI or NRRD instead"
+        )
     if not is_multi and not np.array_equal(frames, np.arange(len(files))):
         raise GridMismatch(_moved(name))
     images = tuple(prepared(header, identity, file.name) for header, file in zip(headers, files, strict=True))
+    if len({image.SOPInstanceUID for image in images}) < len(images):
+        raise InputError(
+            f"images of {name} share one SOPInstanceUID (0008,0018), by which an export refers to each; write NIfTI or "
+            "NRRD instead, or export the series again from where it came"
+        )
     key = headers[0].StudyInstanceUID
     return Sources(volume, images, identity, StandIns(key) if identity is Identity.DEIDENTIFIED else None, frames)
 
@@ -167,8 +182,7 @@ def _matched(volume: Volume, places: Places, name: str) -> npt.NDArray[np.int_]:
     frames = np.empty(slices, dtype=np.int_)
     for k, corners in enumerate(wanted):
         apart = np.abs(places - corners).max(axis=(1, 2))
-        # Of phases at one place the first stands for all.
-        frames[k] = int(apart.argmin()) if k >= len(places) or apart[k] > apart.min() else k
+        frames[k] = int(apart.argmin())
         if apart[frames[k]] > tolerance_mm:
             raise GridMismatch(_moved(name))
     if len(np.unique(frames)) != slices:
