@@ -12,6 +12,9 @@ from typing import Any
 
 import napari
 import numpy as np
+from PIL import Image
+from qtpy.QtCore import QPoint, QRect
+from qtpy.QtGui import QPainter, QPalette, QPen
 from qtpy.QtTest import QTest
 
 from grisaille.core.finding import Finding
@@ -20,14 +23,20 @@ from grisaille.core.volume import Modality
 from grisaille.desktop import layers
 from grisaille.desktop.compare import Sight
 from grisaille.desktop.contributions import MVG, AutoPaint
+from grisaille.desktop.export_dialog import ExportDialog
 from grisaille.desktop.review import Review, review_of
 from grisaille.desktop.view import attach
 from grisaille.desktop.views import View, show_view
 from grisaille.flows import samples
 from grisaille.imaging.findings import find_findings
+from grisaille.io.export.formats import Format
 
 IMAGES = Path(__file__).parent / "images"
 WINDOW = (1500, 950)
+COLOURS = 256
+"""As many as the smaller kind of PNG holds."""
+MARGIN = 40
+DICOM = "dicom_station"
 LEFT_SIDED = "petct_lesions_1"
 LARGEST_WAIT_S = 900
 CLOSE_UP = 3.0
@@ -42,6 +51,7 @@ def main() -> int:
     shoot_anatomy()
     shoot_panel(MVG, "mvg")
     shoot_panel(AutoPaint, "autopaint")
+    shoot_export()
     return 0
 
 
@@ -68,15 +78,7 @@ def shoot_panel(widget: type[AutoPaint | MVG], name: str) -> None:
     viewer = napari.Viewer(title="grisaille")
     viewer.window.resize(*WINDOW)
     layers.add_study(viewer, samples.study(LEFT_SIDED))
-    panel = widget(viewer)
-    viewer.window.add_dock_widget(panel, name=widget.__name__, area="right")
-    panel.run()
-    deadline = time.monotonic() + LARGEST_WAIT_S
-    while panel.is_running and time.monotonic() < deadline:
-        QTest.qWait(50)
-    if not panel.has_result:
-        sys.exit(f"{name} gave no result: {panel.face.status.line.text()}")
-    settle()
+    run(viewer, widget)
     save(viewer, f"{name}_panel")
     show_view(viewer, View.CORONAL)
     settle()
@@ -85,6 +87,49 @@ def shoot_panel(widget: type[AutoPaint | MVG], name: str) -> None:
         shoot_wipe(viewer)
         shoot_z(viewer)
     viewer.close()
+
+
+def shoot_export() -> None:
+    """The export dialog over the findings of the sample that is DICOM."""
+    viewer = napari.Viewer(title="grisaille")
+    viewer.window.resize(*WINDOW)
+    layers.add_study(viewer, samples.study(DICOM))
+    run(viewer, MVG)
+    review = review_of(viewer)
+    review.export.click()
+    (dialog,) = review.findChildren(ExportDialog)
+    dialog.formats[Format.RTSTRUCT].setChecked(True)
+    dialog.folder.setText("exported")  # no folder of whose screen it is
+    settle()
+    window = review.window()
+    picture, shown = window.grab(), dialog.grab()
+    place = QPoint(window.width() - dialog.width() - MARGIN, MARGIN)  # on the panel, not on the patient
+    painter = QPainter(picture)
+    painter.drawPixmap(place, shown)
+    painter.setPen(QPen(dialog.palette().color(QPalette.ColorRole.Light), 1))
+    painter.drawRect(QRect(place, dialog.size()))
+    painter.end()
+    path = IMAGES / "export_dialog.png"
+    picture.save(str(path))
+    with Image.open(path) as drawn:
+        few = drawn.convert("RGB").quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
+    print(path.relative_to(IMAGES.parent.parent))
+    dialog.reject()
+    viewer.close()
+
+
+def run(viewer: Any, widget: type[AutoPaint | MVG]) -> None:
+    """Dock the panel of a method and let it find what it finds."""
+    panel = widget(viewer)
+    viewer.window.add_dock_widget(panel, name=widget.__name__, area="right")
+    panel.run()
+    deadline = time.monotonic() + LARGEST_WAIT_S
+    while panel.is_running and time.monotonic() < deadline:
+        QTest.qWait(50)
+    if not panel.has_result:
+        sys.exit(f"{widget.__name__} gave no result: {panel.face.status.line.text()}")
+    settle()
 
 
 def shoot_wipe(viewer: Any) -> None:

@@ -57,7 +57,7 @@ def test_some_findings_of_another_type_as_a_labelmap_with_their_report(place: Pa
     ("arguments", "sentence"),
     [
         (["--format", "dwg", "--out", "x.dcm"], "no format is called 'dwg'"),
-        (["--format", "seg", "--out", "x.nrrd"], "x.nrrd is not the name of a seg file"),
+        (["--format", "seg", "--out", "x.nrrd"], "x.nrrd is not a name for seg"),
         (["--format", "seg", "--out", "x.dcm", "--include", "one"], "expected numbers of findings"),
         (["--format", "seg", "--out", "x.dcm", "--type", "cyst"], "is no coded term"),
     ],

@@ -76,6 +76,9 @@ def test_what_is_shown_is_written_or_a_sentence_says_why_not(review: Review, qtb
     seg = dcmread(tmp_path / "out" / "findings.seg.dcm")
     assert len(seg.SegmentSequence) == len(review.table.findings)
     assert seg.PatientID != "ID-4711"
+    # All that is told now has made the dialog taller: no row is squeezed until its words are cut.
+    qtbot.wait(50)
+    assert all(box.height() >= box.sizeHint().height() for box in dialog.formats.values())
     # The files are there now: they are replaced only if that is ticked.
     assert "In that folder already" in dialog.told.text()
     assert not dialog.go.isEnabled()

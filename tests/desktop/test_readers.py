@@ -167,6 +167,8 @@ def test_a_dicom_file_opens_its_whole_series(tmp_path: Path) -> None:
         ("PET_x.nii", Kind.PET_SUV),
         ("liver_seg.nii.gz", Kind.LABELS),
         ("scan.mha", Kind.CT),
+        ("sub-01_pet.nii.gz", Kind.PET_SUV),
+        ("carpet.nii.gz", Kind.CT),
         ("CT_gtv.nii", Kind.LABELS),
     ],
 )

@@ -228,13 +228,16 @@ def test_dicom_needs_dicom_and_the_rest_does_not(tmp_path: Path, result: Result)
 
 
 def test_names_and_places_are_checked_before_anything_is_read(tmp_path: Path, study: Study, result: Result) -> None:
-    with pytest.raises(OutputError, match=r"a.nii.gz is not the name of a seg file"):
+    with pytest.raises(OutputError, match=r"a.nii.gz is not a name for seg"):
         export(result, tmp_path / "a.nii.gz", "seg", like=study)
     (tmp_path / "a.dcm").write_text("mine")
     with pytest.raises(OutputError, match=r"a.dcm is there already"):
         export(result, tmp_path / "a.dcm", "seg", like=study)
     with pytest.raises(OutputError, match="give a folder"):
         export(result, tmp_path / "a.dcm", "seg,sr", like=study)
+    with pytest.raises(OutputError, match=r"b.dcm is the name of a file, and 2 are to be written; give a folder"):
+        export(result, tmp_path / "b.dcm", "seg,sr", like=study)
+    assert not (tmp_path / "b.dcm").exists()
     assert (tmp_path / "a.dcm").read_text() == "mine"
     with pytest.raises(ConfigError, match="no format is called 'dwg'"):
         export(result, tmp_path / "a.dcm", "dwg", like=study)

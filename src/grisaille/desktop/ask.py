@@ -11,10 +11,15 @@ from grisaille.core.errors import ConfigError
 from grisaille.core.volume import Modality, Unit
 from grisaille.imaging.suv_overrides import ENTRIES, SuvOverrides, entered
 from grisaille.io.export.whose import Identity
-from grisaille.io.volumes import is_mask_name, modality_by_name
+from grisaille.io.volumes import is_mask_name, modality_by_name, words_of
 
 if TYPE_CHECKING:
+    from qtpy.QtWidgets import QDialogButtonBox
+
     from grisaille.io.dicom.scan import SeriesInfo
+
+
+_PET_WORDS = {"pet", "pt", "suv"}
 
 
 class Kind(Enum):
@@ -35,10 +40,11 @@ class Kind(Enum):
 
 
 def likely_kind(path: Path) -> Kind:
-    """The answer that the file's name suggests, to begin with."""
+    """The answer that the file's name suggests, to begin with: of ``sub-01_pet`` too, as a person decides."""
     if is_mask_name(path):
         return Kind.LABELS
-    return Kind.PET_SUV if modality_by_name(path) is Modality.PET else Kind.CT
+    is_pet = modality_by_name(path) is Modality.PET or not _PET_WORDS.isdisjoint(words_of(path))
+    return Kind.PET_SUV if is_pet else Kind.CT
 
 
 def ask_kind(path: Path) -> Kind | None:
@@ -71,14 +77,20 @@ def ask_frame(frames: Sequence[str]) -> int | None:
 
 def ask_regrid(reason: str) -> bool:
     """Ask whether to interpolate a series whose slices are missing or uneven; False if it is rather not opened."""
+    from napari.qt import get_current_stylesheet
+    from qtpy.QtGui import QIcon
     from qtpy.QtWidgets import QApplication, QMessageBox
 
     box = QMessageBox(QApplication.activeWindow())
+    box.setStyleSheet(get_current_stylesheet())
     box.setWindowTitle("Interpolate between the slices?")
     box.setText("The slices of this series are not evenly spaced.")
-    box.setInformativeText(f"{reason}.")
+    found = reason.partition("; ")[0]  # what to do stands on the buttons
+    box.setInformativeText(f"{found}.\n\nIf files are missing, adding them is better than interpolating.")
     box.addButton("Interpolate", QMessageBox.ButtonRole.AcceptRole)
-    box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
+    cancel = box.addButton(QMessageBox.StandardButton.Cancel)
+    cancel.setIcon(QIcon())
+    box.setDefaultButton(cancel)
     box.exec()
     return bool(box.buttonRole(box.clickedButton()) == QMessageBox.ButtonRole.AcceptRole)
 
@@ -109,10 +121,15 @@ def ask_suv(reason: str, missing: Sequence[str]) -> SuvOverrides | None:
         line.setObjectName(name)
         line.setPlaceholderText(ENTRIES[name].expected)
         form.addRow(ENTRIES[name].words.capitalize(), line)
+    wrong = QLabel()
+    form.addRow(wrong)
+    wrong.ensurePolished()  # from the start there is room for all that it may say: else the words above are cut
+    wrong.setMinimumHeight(wrong.fontMetrics().lineSpacing() * len(missing))
     buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
     compute = buttons.button(QDialogButtonBox.StandardButton.Ok)
     compute.setText("Compute SUV")
     buttons.button(QDialogButtonBox.StandardButton.Cancel).setText("Open without SUV")
+    _without_icons(buttons)
     buttons.accepted.connect(dialog.accept)
     buttons.rejected.connect(dialog.reject)
     form.addRow(buttons)
@@ -125,6 +142,7 @@ def ask_suv(reason: str, missing: Sequence[str]) -> SuvOverrides | None:
 
     def check() -> None:
         compute.setEnabled(written() is not None)
+        wrong.setText("\n".join(_refusals({name: line.text() for name, line in lines.items()})))
 
     for line in lines.values():
         line.textChanged.connect(check)
@@ -145,6 +163,26 @@ def ask_identity() -> Identity | None:
     hint = "\n\n".join(f"{one.sentence[:1].upper()}{one.sentence[1:]}." for one in kinds)
     answer = _ask("Whose is this file?", hint, {"Write it": [one.value for one in kinds]}, verb="Save")
     return None if answer is None else kinds[answer[0]]
+
+
+def _refusals(written: Mapping[str, str]) -> list[str]:
+    """What was expected instead of each value that cannot be; of what is still empty nothing is said."""
+    refused = []
+    for name, text in written.items():
+        try:
+            entered({name: text} if text.strip() else {})
+        except ConfigError:
+            entry = ENTRIES[name]
+            refused.append(f"{entry.words.capitalize()}: expected {entry.expected}.")
+    return refused
+
+
+def _without_icons(buttons: QDialogButtonBox) -> None:
+    """The style's own pictures look like no other button of napari."""
+    from qtpy.QtGui import QIcon
+
+    for button in buttons.buttons():
+        button.setIcon(QIcon())
 
 
 def _ask(
@@ -170,6 +208,7 @@ def _ask(
         choices.append(choice)
     buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Open | QDialogButtonBox.StandardButton.Cancel)
     buttons.button(QDialogButtonBox.StandardButton.Open).setText(verb)
+    _without_icons(buttons)
     buttons.accepted.connect(dialog.accept)
     buttons.rejected.connect(dialog.reject)
     form.addRow(buttons)

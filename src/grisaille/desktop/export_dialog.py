@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -136,6 +136,15 @@ class ExportDialog(QDialog):
         self.browse.clicked.connect(self._on_browse)
         self.buttons.accepted.connect(self.export)
         self.buttons.rejected.connect(self.reject)
+
+    def event(self, event: QEvent) -> bool:
+        """Grow with what is told: else the rows above are squeezed until their words are cut."""
+        handled = bool(super().event(event))
+        if event.type() == QEvent.Type.LayoutRequest:
+            needed = self.layout().totalHeightForWidth(self.width())
+            if self.height() < needed:
+                self.resize(self.width(), needed)
+        return handled
 
     # What is asked for --------------------------------------------------------------------------
 

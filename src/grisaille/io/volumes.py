@@ -38,7 +38,12 @@ def modality_by_name(path: Path) -> Modality | None:
 
 def is_mask_name(path: Path) -> bool:
     """Whether a word of the name says that the file is a mask, such as ``CT_seg`` or ``gtv``."""
-    return any(word.startswith(_MASK_WORDS) for word in re.split(r"[^a-z0-9]+", stem_of(path).lower()))
+    return any(word.startswith(_MASK_WORDS) for word in words_of(path))
+
+
+def words_of(path: Path) -> list[str]:
+    """The words of a file's name, in small letters, without its ending."""
+    return re.split(r"[^a-z0-9]+", stem_of(path).lower())
 
 
 def modality_of(path: Path) -> Modality | None:

@@ -84,7 +84,8 @@ def test_files_that_are_no_images_are_listed_with_their_reason(tmp_path: Path) -
         "short.dcm": "not a DICOM file",
         "notes.txt": "not a DICOM file",
         "renamed.dcm": "not a DICOM file",
-        "rt.dcm": "RT Structure Set Storage is no image but labels, read by read_labels",
+        "rt.dcm": "RT Structure Set Storage is no image but labels; open it in the viewer on its images, "
+        "or give it to read_labels or 'grisaille export'",
         "odd.dcm": "an unknown kind of DICOM object is not an image that grisaille reads",
         "sc.dcm": "a localizer (scout), not a slice",
     }

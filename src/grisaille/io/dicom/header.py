@@ -171,6 +171,9 @@ def _sniff(file: Path) -> None:
         raise NotRead("not a DICOM file")
 
 
+_NO_IMAGE = "no image but labels; open it in the viewer on its images, or give it to read_labels or 'grisaille export'"
+
+
 def slice_header(file: Path, header: Dataset, pixels: PixelLayout) -> SliceHeader:
     """What a header says of one image, or of one frame if its functional groups were laid out flat."""
     sop_class = text(header, "SOPClassUID") or text(header.file_meta, "MediaStorageSOPClassUID")
@@ -179,7 +182,7 @@ def slice_header(file: Path, header: Dataset, pixels: PixelLayout) -> SliceHeade
         modality = {one.value: one for one in _SINGLE_FRAME.values()}.get(text(header, "Modality"))
     if modality is None:
         is_labels = UID(sop_class) in _LABELS
-        verdict = "no image but labels, read by read_labels" if is_labels else "not an image that grisaille reads"
+        verdict = _NO_IMAGE if is_labels else "not an image that grisaille reads"
         raise NotRead(f"{_class_name(sop_class)} is {verdict}")
     if "LOCALIZER" in words(header, "ImageType"):
         raise NotRead("a localizer (scout), not a slice")

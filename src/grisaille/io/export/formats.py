@@ -61,14 +61,19 @@ def places(formats: Sequence[Format], out: Path, overwrite: bool) -> dict[Format
         only = formats[0]
         if not out.name.lower().endswith(only.endings):
             raise OutputError(
-                f"{out.name} is not the name of a {only.key} file; expected one ending in {' or '.join(only.endings)}"
+                f"{out.name} is not a name for {only.key}; expected one ending in {' or '.join(only.endings)}"
             )
         named = {only: out}
     else:
         if out.exists() and not out.is_dir():
             raise OutputError(f"{out.name} is a file, and {len(formats)} files are to be written; give a folder")
+        if not out.is_dir() and out.name.lower().endswith(tuple(end for one in formats for end in one.endings)):
+            raise OutputError(f"{out.name} is the name of a file, and {len(formats)} are to be written; give a folder")
         named = {one: out / one.file_name for one in formats}
     there = [path.name for path in named.values() if path.exists()]
     if there and not overwrite:
-        raise OutputError(f"{', '.join(there)} is there already; give another name, or --overwrite to replace it")
+        verb, which = ("is", "it") if len(there) == 1 else ("are", "them")
+        raise OutputError(
+            f"{', '.join(there)} {verb} there already; give another name, or --overwrite to replace {which}"
+        )
     return named
