@@ -19,6 +19,7 @@ from grisaille.core.run import Run
 from grisaille.core.study import Study
 from grisaille.core.volume import Volume
 from grisaille.imaging.findings import find_findings
+from grisaille.imaging.resample import resample
 from grisaille.io.dicom.label_files import label_file, likely_volumes
 from grisaille.io.export.recorded import Recorded, recorded_in
 from grisaille.io.export.segments import Maker
@@ -100,8 +101,9 @@ def _study(like: Study | Volume | StrPath, run: Run | None) -> Study:
 
 
 def _candidates(study: Study) -> list[Volume]:
-    """The volumes of a study, first the one that results usually lie on."""
-    return sorted(study.volumes.values(), key=lambda volume: volume is not study.main)
+    """The volumes of a study, first the one that results usually lie on; results of a tilted one are written straight."""
+    volumes = sorted(study.volumes.values(), key=lambda volume: volume is not study.main)
+    return volumes + [resample(one, one.grid.orthogonal()) for one in volumes if not one.grid.is_orthogonal]
 
 
 def _placed(labels: Labels, study: Study) -> tuple[Labels, Volume]:

@@ -139,9 +139,8 @@ def _groups(segments: Segments, sources: Sources, maker: Maker | None, seg: Any)
                 seg.SOPClassUID,
                 seg.SOPInstanceUID,
                 numbers[uid],
-                source_images=[
-                    hd.sr.SourceImageForSegmentation.from_source_image(one) for one in _under(segment, sources)
-                ],
+                # Not image by image: the SEG says that, and with tens of findings it makes thousands of items.
+                source_series=hd.sr.SourceSeriesForSegmentation.from_source_image(sources.images[0]),
             )
             group = hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations
             groups.append(group(referenced_segment=reference, **shared))
