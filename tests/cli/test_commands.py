@@ -299,6 +299,12 @@ def test_detect_writes_the_result_of_a_tilted_series_without_shear(place, tmp_pa
     np.testing.assert_allclose(centre, [5 * 4, 9 * 4 + 1.5 * 5, 9 * 4], atol=1.0)
     middle = labels.grid.to_mm(np.argwhere(labels.voxels == 1)).mean(axis=0)
     np.testing.assert_allclose(middle, centre, atol=1.0)
+    words = ["export", tmp_path / "out", "--like", folder, "--format", "csv", "--out", tmp_path / "findings.csv"]
+    assert call(*words) == 1  # straightened labels are others than those that were measured
+    assert call(*words, "--edited") == 0
+    with (tmp_path / "findings.csv").open(newline="") as file:
+        again = next(csv.DictReader(file))
+    np.testing.assert_allclose([float(again[f"centroid_{axis}_mm"]) for axis in "spl"], centre, atol=1.0)
 
 
 # --- train

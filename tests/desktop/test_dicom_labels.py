@@ -125,3 +125,4 @@ def test_an_rtstruct_lands_on_the_series_that_is_open(make_napari_viewer: Any, t
     assert (labels.voxels > 0).sum() == 12
     assert layer.data.shape == viewer.layers[0].data.shape
     assert np.array_equal(layer.translate, viewer.layers[0].translate)
+    assert viewer.dims.point[0] == pytest.approx(layer.data_to_world((1, 0, 0))[0])  # the slice of the labels is shown

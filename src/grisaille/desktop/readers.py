@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import napari
+import numpy as np
 from napari.utils.notifications import show_info, show_warning
 
 from grisaille.core.errors import AmbiguousSeries, InputError, NoImages, SeveralFrames, UnevenSlices, UnknownUnit
@@ -19,6 +20,7 @@ from grisaille.desktop.appearance import look_of
 from grisaille.desktop.ask import Kind, ask_frame, ask_kind, ask_regrid, ask_series, ask_suv
 from grisaille.desktop.layers import THING, has_ct, image_arguments, in_drawing_order, labels_arguments, volumes_in
 from grisaille.desktop.view import attach
+from grisaille.desktop.world import go_to
 from grisaille.imaging.suv_overrides import SuvOverrides
 from grisaille.io.dicom.dicomdir import is_dicomdir
 from grisaille.io.image import stem_of, suffix_of
@@ -208,7 +210,16 @@ def _dicom_labels(path: Path, viewer: Any) -> list[LayerData]:
     from grisaille.desktop.dicom_labels import labels_of_file
 
     labels, volume = labels_of_file(path, volumes_in(viewer) if viewer is not None else ())
+    if volume is None and viewer is not None and len(viewer.layers) and labels.ids:
+        go_to(viewer, _amidst(labels))  # on a slice without any of them it would look as if nothing had happened
     return [*([] if volume is None else [_image_layer(volume)]), _labels_layer(path, labels)]
+
+
+def _amidst(labels: Labels) -> Any:
+    """LPS millimetres (z, y, x): the middle of the labels in the axial slice that has most of them."""
+    z = int(np.count_nonzero(labels.voxels, axis=(1, 2)).argmax())
+    y, x = np.argwhere(labels.voxels[z]).mean(axis=0)
+    return labels.grid.to_mm((z, y, x))
 
 
 def _is_open(path: Path, viewer: Any) -> bool:

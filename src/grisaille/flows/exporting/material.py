@@ -101,7 +101,7 @@ def _study(like: Study | Volume | StrPath, run: Run | None) -> Study:
 
 
 def _candidates(study: Study) -> list[Volume]:
-    """The volumes of a study, first the one that results usually lie on; results of a tilted one are written straight."""
+    """The volumes of a study, first the one that results usually lie on; those of a tilted one are written straight."""
     volumes = sorted(study.volumes.values(), key=lambda volume: volume is not study.main)
     return volumes + [resample(one, one.grid.orthogonal()) for one in volumes if not one.grid.is_orthogonal]
 
