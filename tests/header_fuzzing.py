@@ -304,7 +304,7 @@ def _by_another_library(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]
         image = nib.load(path)
         world = np.array(image.affine)
         if not int(image.header["qform_code"]) and not int(image.header["sform_code"]):
-            # No orientation is told: METHOD 1 of the standard. nibabel centres and mirrors such an image by its own rule.
+            # No orientation is told: METHOD 1 of the standard. nibabel centres and mirrors such an image instead.
             world = np.diag([*image.header.get_zooms()[:3], 1.0])
         values, affine = np.asarray(image.dataobj), np.diag([-1.0, -1, 1, 1]) @ world
         scale = {"meter": 1000.0, "micron": 1e-3}.get(image.header.get_xyzt_units()[0], 1.0)
