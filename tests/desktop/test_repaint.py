@@ -64,7 +64,7 @@ def test_the_methods_own_measures_have_columns_and_reach_the_csv(review: Review,
     review.save_csv(tmp_path / "findings.csv")
     with (tmp_path / "findings.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0])[-2:] == ["calibration", "peak_z"]
+    assert list(rows[0])[-2:] == ["cautions", "peak_z"]
     assert [float(row["peak_z"]) for row in rows] == pytest.approx([6.0, 4.0, 2.2], abs=1e-4)
 
 
