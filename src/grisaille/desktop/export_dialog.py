@@ -177,7 +177,9 @@ class ExportDialog(QDialog):
     def export(self) -> None:
         """Write, on a worker thread."""
         study, formats, out = self._watch.study, self.chosen_formats, self.out
-        if study is None or self._job is not None:
+        if self._job is not None:
+            return
+        if study is None:
             self.status.fail("these labels belong to no study that is open; open it and detect again")
             return
         options = self._options()

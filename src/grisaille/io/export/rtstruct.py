@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import colorsys
 import os
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -27,17 +26,14 @@ from grisaille.core.volume import Volume
 from grisaille.imaging.polygons import traced
 from grisaille.io.dicom.label_files import label_file
 from grisaille.io.dicom.rtstruct_read import read_rtstruct
-from grisaille.io.dicom.tags import quiet
 from grisaille.io.export.identity import finish
+from grisaille.io.export.seg import MANUFACTURER, MODEL, SERIES, colour, save
 from grisaille.io.export.sources import Sources, read_sources
 from grisaille.io.export.whose import Identity
 from grisaille.io.image import path_of
 
 STUDY = "1.2.840.10008.3.1.2.3.1"
 """Detached Study Management: retired, and still what an RTSTRUCT refers to its study by (PS3.3 C.8.8.5)."""
-
-SERIES_NUMBER = 9004
-"""Above those of scanners, beside those of the other exports."""
 
 _OF_THE_STUDY = (
     "AccessionNumber", "DeidentificationMethod", "DeidentificationMethodCodeSequence", "FrameOfReferenceUID",
@@ -46,8 +42,6 @@ _OF_THE_STUDY = (
     "StudyDate", "StudyID", "StudyInstanceUID", "StudyTime",
 )  # fmt: skip
 _LONGEST_NAME = 64
-_GOLDEN = 0.618
-"""Turns of hue between neighbouring numbers, after which no two are near to one another."""
 
 
 class RoiOrigin(StrEnum):
@@ -131,8 +125,7 @@ def write_contours(
     _refer(structures, images)
     _draw(structures, labels, images, origins)
     with replacing(file) as temporary:
-        with quiet():
-            structures.save_as(temporary, enforce_file_format=True)
+        save(structures, temporary)
         _require_written(temporary, labels, file.name)
 
 
@@ -156,10 +149,10 @@ def _described(images: Sources, description: str) -> FileDataset:
     made.InstanceCreationTime = made.SeriesTime = now.strftime("%H%M%S")
     if images.identity is Identity.IDENTIFIED:
         made.StructureSetDate, made.StructureSetTime = made.SeriesDate, made.SeriesTime
-    made.Modality, made.Manufacturer, made.ManufacturerModelName = "RTSTRUCT", "grisaille", "napari-grisaille"
+    made.Modality, made.Manufacturer, made.ManufacturerModelName = "RTSTRUCT", MANUFACTURER, MODEL
     made.SoftwareVersions = grisaille.__version__
     made.SeriesDescription = made.StructureSetName = description[:_LONGEST_NAME]
-    made.SeriesInstanceUID, made.SeriesNumber, made.InstanceNumber = generate_uid(prefix=None), SERIES_NUMBER, 1
+    made.SeriesInstanceUID, made.SeriesNumber, made.InstanceNumber = generate_uid(prefix=None), SERIES["rtstruct"], 1
     made.StructureSetLabel, made.ApprovalStatus = "RESEARCH", "UNAPPROVED"
     made.StructureSetDescription = RESEARCH_USE
     finish(made, images.identity)
@@ -197,7 +190,7 @@ def _draw(structures: Dataset, labels: Labels, images: Sources, origins: Mapping
         roi.ReferencedFrameOfReferenceUID = structures.FrameOfReferenceUID
         roi.ROIName = labels.names.get(label, f"label {label}").replace("\\", "/")[:_LONGEST_NAME]
         roi.ROIGenerationAlgorithm = origins[label].value
-        contours.ROIDisplayColor = [round(255 * part) for part in colorsys.hsv_to_rgb(label * _GOLDEN % 1, 0.8, 1.0)]
+        contours.ROIDisplayColor = list(colour(label))
         contours.ContourSequence = Sequence(list(_contours(labels.voxels == label, images)))
         observation.ObservationNumber, observation.RTROIInterpretedType, observation.ROIInterpreter = order, "", ""
         rois.append(roi)

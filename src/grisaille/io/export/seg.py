@@ -21,7 +21,7 @@ from grisaille.io.export.sources import Sources
 
 MANUFACTURER, MODEL = "grisaille", "napari-grisaille"
 SERIAL = "none"
-SERIES = {"seg": 9001, "sr": 9002, "pm": 9003}
+SERIES = {"seg": 9001, "sr": 9002, "pm": 9003, "rtstruct": 9004}
 """Series numbers of exports, above those of scanners."""
 
 _GOLDEN = 0.618
@@ -122,11 +122,11 @@ def _described(segment: Segment, sources: Sources, maker: Maker | None) -> Any:
         algorithm_identification=algorithm,
         tracking_uid=sources.tracking_uid(segment.tracking_uid),
         tracking_id=segment.tracking_id,
-        display_color=hd.color.CIELabColor.from_rgb(*_colour(segment.number)),
+        display_color=hd.color.CIELabColor.from_rgb(*colour(segment.number)),
     )
 
 
-def _colour(number: int) -> tuple[int, int, int]:
+def colour(number: int) -> tuple[int, int, int]:
     """Red, green and blue from 0 to 255, far from those of the numbers before."""
     red, green, blue = colorsys.hsv_to_rgb(number * _GOLDEN % 1, 0.75, 0.95)
     return round(red * 255), round(green * 255), round(blue * 255)
