@@ -15,7 +15,7 @@ demo: $(STAMP) $(VENV)/.display
 	else $(RUN) $(BIN)/grisaille demo --screenshot demo.png; fi
 
 test: $(STAMP) $(VENV)/.display
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --hypothesis-profile=ci --cov --cov-report=term:skip-covered
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -188,7 +188,7 @@ def test_every_measure_is_the_slow_oracles(mask, spacing, angles, shear, seed):
     scores = rng.random(mask.shape).astype(np.float32)
     found = find_findings(Labels(mask * np.uint16(7), grid), Study.of(pet, ct), anomaly_of(scores, grid))
     parts = slow.flood_fill(mask, 26)
-    shares = slow.sphere_shares(grid.affine, PEAK_RADIUS_MM, 0.25)
+    shares = slow.sphere_shares(grid.affine, PEAK_RADIUS_MM, 0.1)
     assert len(found) == len(parts)
     for part in parts:
         centre = np.mean([slow.place(grid.affine, v) for v in part], axis=0)

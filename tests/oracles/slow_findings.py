@@ -62,16 +62,25 @@ def axes(voxels, affine):
 
 
 def sphere_shares(affine, radius_mm, part_mm):
-    """Share inside a sphere at the origin of each voxel near it, by cutting voxels into parts no longer than that."""
-    reach = 1 + max(math.ceil(radius_mm * np.linalg.norm(row)) for row in np.linalg.inv(np.array(affine)[:3, :3]))
-    counts = [math.ceil(np.linalg.norm(column) / part_mm) for column in np.array(affine)[:3, :3].T]
+    """Share inside a sphere at the origin of each voxel near it, by the chords of lines along x.
+
+    The lines of a voxel lie no farther apart than ``part_mm``; a chord is where |start + t x|^2 <= radius^2.
+    """
+    columns = np.array(affine)[:3, :3]
+    reach = 1 + max(math.ceil(radius_mm * np.linalg.norm(row)) for row in np.linalg.inv(columns))
+    counts = [math.ceil(np.linalg.norm(column) / part_mm) for column in columns.T[:2]]
     sub = np.array(list(itertools.product(*([(i + 0.5) / parts - 0.5 for i in range(parts)] for parts in counts))))
+    x = columns[:, 2]
     shares = {}
-    for step in itertools.product(range(-reach, reach + 1), repeat=3):
-        points = (sub + step) @ np.array(affine)[:3, :3].T
-        share = float(np.mean((points**2).sum(axis=1) <= radius_mm**2))
+    for k, j, i in itertools.product(range(-reach, reach + 1), repeat=3):
+        start = (sub + (k, j)) @ columns[:, :2].T
+        middle = -(start @ x) / (x @ x)
+        left = middle**2 - ((start**2).sum(axis=1) - radius_mm**2) / (x @ x)
+        half = np.sqrt(np.maximum(left, 0.0))
+        length = np.minimum(middle + half, i + 0.5) - np.maximum(middle - half, i - 0.5)
+        share = float(np.mean(np.maximum(length, 0.0)))
         if share:
-            shares[step] = share
+            shares[(k, j, i)] = share
     return shares
 
 
