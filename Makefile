@@ -8,14 +8,17 @@ RUN    := scripts/with_display
 WORKERS ?= 2
 OTHERS := .venv-oracles
 
-.PHONY: demo test check shots bench oracles bundle samples clean
+.PHONY: demo test coverage check shots bench oracles bundle samples clean
 
 demo: $(STAMP) $(VENV)/.display
 	@if [ "$$(uname -s)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then $(BIN)/grisaille demo; \
 	else $(RUN) $(BIN)/grisaille demo --screenshot demo.png; fi
 
 test: $(STAMP) $(VENV)/.display
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --hypothesis-profile=ci --cov --cov-report=term:skip-covered
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --hypothesis-profile=ci
+
+coverage: $(STAMP) $(VENV)/.display
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

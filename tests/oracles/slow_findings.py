@@ -73,7 +73,7 @@ def sphere_shares(affine, radius_mm, part_mm):
     x = columns[:, 2]
     shares = {}
     for k, j, i in itertools.product(range(-reach, reach + 1), repeat=3):
-        start = (sub + (k, j)) @ columns[:, :2].T
+        start = (sub + np.array([k, j])) @ columns[:, :2].T
         middle = -(start @ x) / (x @ x)
         left = middle**2 - ((start**2).sum(axis=1) - radius_mm**2) / (x @ x)
         half = np.sqrt(np.maximum(left, 0.0))
