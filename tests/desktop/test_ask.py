@@ -69,6 +69,6 @@ def test_the_question_on_missing_slices_speaks_of_slices_and_not_of_flags(qtbot:
 
     when_asked(answer)
     assert ask_regrid(str(refused.value))
-    assert "slice(s) missing: index 2" in seen[0]
+    assert "1 slice missing: index 2" in seen[0]
     assert "on-irregular" not in seen[0]
     assert "on_irregular" not in seen[0]

@@ -210,7 +210,7 @@ def test_whether_uneven_slices_are_interpolated_is_asked_once(tmp_path: Path) ->
     folder = uneven(tmp_path / "case")
     ((data, arguments, _),) = read(str(folder), Questions(never, never, never, yes))
     assert len(data) == 6
-    assert "1 slice(s) missing: index 2 at z = -24.0 mm" in asked[0]
+    assert "1 slice missing: index 2 at z = -24.0 mm" in asked[0]
     assert len(asked) == 1
     assert "regridded on request" in arguments["metadata"][layers.THING].provenance.geometry
     assert read(str(folder), Questions(never, never, never, lambda reason: False)) == NOTHING

@@ -43,7 +43,7 @@ def in_hu(volume: Volume) -> bool:
 @pytest.mark.parametrize(
     ("tags", "said"),
     [
-        ({"BurnedInAnnotation": "YES"}, "5 file(s) say that text is burned into the picture"),
+        ({"BurnedInAnnotation": "YES"}, "5 files with text burned into the picture"),
         ({"BurnedInAnnotation": "NO"}, ""),
     ],
 )
@@ -57,7 +57,7 @@ def test_row_31_an_overlay_is_warned_of(tmp_path: Path, told: Told) -> None:
         image.add_new((0x6000, 0x3000), "OW", b"\0\0")
 
     write_series(tmp_path, change=overlay)
-    told(warned_of(tmp_path, "5 file(s) carry an overlay (60xx,3000), whose text may name the patient"))
+    told(warned_of(tmp_path, "5 files with an overlay (60xx,3000), whose text may name the patient"))
 
 
 @pytest.mark.parametrize("start", [b"MZ\x90\0", b"\x7fELF\2\1\1", b"\xcf\xfa\xed\xfe"])
@@ -65,7 +65,7 @@ def test_row_35_a_program_in_front_of_an_image_is_warned_of(tmp_path: Path, star
     file = write_series(tmp_path)[2]
     content = file.read_bytes()
     file.write_bytes(start + content[len(start) :])
-    told(warned_of(tmp_path, "1 file(s) begin as a program does"))
+    told(warned_of(tmp_path, "1 file with the start of a program"))
 
 
 def test_row_35_a_tiff_in_front_is_allowed(tmp_path: Path) -> None:

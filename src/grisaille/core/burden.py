@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from grisaille.core.counted import counted
+
 
 class Delineation(StrEnum):
     """How the volume was marked that a burden adds up; volumes of different delineations do not compare."""
@@ -45,7 +47,7 @@ class Burden:
 
     def __str__(self) -> str:
         """One line for people: ``7 findings, 154 ml, TLG 812, SUVmax 14.2, Dmax 310 mm, connectivity 26``."""
-        said = [f"{self.findings or 'no'} finding{'' if self.findings == 1 else 's'}"]
+        said = [counted(self.findings, "finding") if self.findings else "no findings"]
         if self.findings:
             said.append(f"{_figures(self.volume_ml)} ml")
         for name, number, unit in (("TLG", self.tlg, ""), ("SUVmax", self.suv_max, ""), ("Dmax", self.dmax_mm, " mm")):

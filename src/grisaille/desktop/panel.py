@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout
 
 from grisaille.core.calibration import Per
+from grisaille.core.counted import counted
 from grisaille.core.errors import GrisailleError, InputError, MissingWeights
 from grisaille.core.labels import Labels
 from grisaille.core.packages import require
@@ -281,10 +282,8 @@ class MethodPanel(Docked):
         result = self._show(result, source)
         show_organs_of(self._viewer, result, source.study, organs)
         self._has_result = True
-        count = len(result.findings)
-        found = f"{count} finding{'' if count == 1 else 's'}"
         done = f"{self._maker.title} on {_what(source.study)}, {result.provenance.device}, {outcome.seconds:.1f} s"
-        self.face.status.say(f"{found}. {done}.")
+        self.face.status.say(f"{counted(len(result.findings), 'finding')}. {done}.")
         self.face.status.set_warnings(result.provenance.warnings)
         for layer in self._used:
             if layer not in self._viewer.layers:
@@ -358,5 +357,4 @@ def _where(maker: Maker, run: Run) -> str:
     device = resolve_device(run)
     if device.type != "cpu":
         return describe(device)
-    count = thread_count(run)
-    return f"{describe(device)}, {count} thread{'' if count == 1 else 's'}"
+    return f"{describe(device)}, {counted(thread_count(run), 'thread')}"

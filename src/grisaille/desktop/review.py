@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from grisaille.core.counted import counted
 from grisaille.core.errors import GrisailleError
 from grisaille.core.finding import Finding
 from grisaille.core.result import Result
@@ -219,7 +220,7 @@ class Review(Docked):
         self.burden.setVisible(bool(findings))
         for button in (self.copy, self.save, self.export):
             button.setEnabled(bool(findings))
-        count = f"{len(findings) or 'no'} finding{'' if len(findings) == 1 else 's'}"
+        count = counted(len(findings), "finding") if findings else "no findings"
         self._say(f"{watch.layer.name}: {count}" if watch is not None else "No label layer is shown.")
         self._show_curve(findings, colours)
 

@@ -159,7 +159,7 @@ class TestRescale:
         write_series(tmp_path, modality, RescaleSlope=None, RescaleIntercept=None)
         found = decoded(tmp_path)
         np.testing.assert_array_equal(found.values, ramp())
-        assert "5 file(s) have no RescaleSlope; 1 was taken" in found.warnings[0]
+        assert "5 files without RescaleSlope; 1 was taken" in found.warnings[0]
 
     @pytest.mark.parametrize("tags", [{"RescaleSlope": 0}, {"RescaleSlope": "1,5 "}, {"RescaleIntercept": "nil "}])
     def test_none_that_is_a_number_is_refused(self, tmp_path: Path, tags: dict[str, object]) -> None:

@@ -188,7 +188,7 @@ def test_points_and_open_lines_are_left_out_with_a_note(tmp_path: Path, ct: Volu
     labels = read_labels(path, like=ct)
     assert labels.voxels.sum() == 12
     assert labels.warnings == (
-        "ROI mass: 3 contour(s) that are points or open lines were left out: they enclose nothing",
+        "ROI mass: left out 3 contours, points or open lines: they enclose nothing",
         "ROI none has no closed contour and was left out",
     )
 

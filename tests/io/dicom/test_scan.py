@@ -112,7 +112,7 @@ def test_a_damaged_header_is_listed_and_noted_on_the_series(tmp_path: Path) -> N
     (series,) = scan(tmp_path).series
     assert reasons(tmp_path)["flat.dcm"] == "damaged DICOM header (no Rows or Columns)"
     assert reasons(tmp_path)[files[-1].name].startswith("damaged DICOM header")
-    assert series.notes == (f"2 damaged DICOM file(s) were left out: {files[-1].name}, flat.dcm",)
+    assert series.notes == (f"left out 2 damaged DICOM files: {files[-1].name}, flat.dcm",)
 
 
 def test_every_mutation_of_a_header_is_read_or_listed(tmp_path: Path) -> None:
@@ -344,7 +344,7 @@ def test_images_that_only_share_a_uid_are_all_read(tmp_path: Path) -> None:
     write_series(tmp_path, count=4, change=change)
     (series,) = scan(tmp_path).series
     assert len(series.slices) == 4
-    assert any("3 file(s) are other images under the SOPInstanceUID" in note for note in series.notes)
+    assert any("3 files with another image under the SOPInstanceUID" in note for note in series.notes)
 
 
 def test_an_image_that_is_there_twice_is_noted_with_its_series(tmp_path: Path) -> None:
@@ -353,5 +353,5 @@ def test_an_image_that_is_there_twice_is_noted_with_its_series(tmp_path: Path) -
     (tmp_path / "copy.dcm").write_bytes(files[2].read_bytes())
     ct, pet = scan(tmp_path).series
     assert len(ct.slices) == 4
-    assert any("1 file(s) hold an image that another file holds too: " in note for note in ct.notes)
+    assert any("1 file with an image that another file holds too: " in note for note in ct.notes)
     assert pet.notes == ()

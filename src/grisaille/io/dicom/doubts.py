@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydicom import Dataset
 
+from grisaille.core.counted import counted
 from grisaille.io.dicom.tags import words
 
 _PROGRAMS = (
@@ -25,11 +26,11 @@ class Doubt(StrEnum):
     """What is said of the files that have it."""
 
     PROGRAM = (
-        "begin as a program does (CVE-2019-11687); nothing of that is run, and exports do not copy it, "
-        "but do not run or rename these files"
+        "with the start of a program (CVE-2019-11687); nothing of that is run, and exports do not copy it, "
+        "but do not run or rename such a file"
     )
-    BURNED_IN = "say that text is burned into the picture (0028,0301), which may name the patient"
-    OVERLAY = "carry an overlay (60xx,3000), whose text may name the patient; it is not read"
+    BURNED_IN = "with text burned into the picture (0028,0301), which may name the patient"
+    OVERLAY = "with an overlay (60xx,3000), whose text may name the patient; it is not read"
 
 
 def doubts_of(file: Path, header: Dataset) -> tuple[Doubt, ...]:
@@ -47,4 +48,4 @@ def doubts_of(file: Path, header: Dataset) -> tuple[Doubt, ...]:
 def doubts_told(doubts: Iterable[tuple[Doubt, ...]]) -> tuple[str, ...]:
     """A sentence for each doubt that some files of a series raise."""
     counts = Counter(doubt for of_file in doubts for doubt in of_file)
-    return tuple(f"{counts[doubt]} file(s) {doubt}" for doubt in Doubt if counts[doubt])
+    return tuple(f"{counted(counts[doubt], 'file')} {doubt}" for doubt in Doubt if counts[doubt])

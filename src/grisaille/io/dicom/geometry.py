@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from grisaille.core.counted import counted
 from grisaille.core.errors import IrregularSeries, UnevenSlices
 from grisaille.core.volume import OnIrregular
 from grisaille.io.dicom.regrid import Regrid
@@ -274,4 +275,5 @@ def _numbering_warnings(series: SeriesInfo) -> list[str]:
     absent = max(numbers) - min(numbers) + 1 - len(numbers)
     if not absent:
         return []
-    return [f"{series.label}: {absent} instance number(s) between {min(numbers)} and {max(numbers)} are absent"]
+    missing = counted(absent, "instance number")
+    return [f"{series.label}: {missing} missing between {min(numbers)} and {max(numbers)}"]

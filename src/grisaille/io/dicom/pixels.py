@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from grisaille.core.counted import counted
 from grisaille.core.errors import UnreadableFile
 from grisaille.core.run import Run
 from grisaille.core.volume import Modality
@@ -193,7 +194,7 @@ def _warnings(series: SeriesInfo, slices: Sequence[SliceHeader], padded: int) ->
         warnings.append(f"{series.label}: {padded} padding pixels were set to {filling:g}")
     unscaled = sum(header.slope is None for header in slices)
     if unscaled:
-        warnings.append(f"{series.label}: {unscaled} file(s) have no RescaleSlope; 1 was taken")
+        warnings.append(f"{series.label}: {counted(unscaled, 'file')} without RescaleSlope; 1 was taken")
     return tuple(warnings)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
+from grisaille.core.counted import counted
 from grisaille.core.errors import GridMismatch, InputError, UnreadableFile
 from grisaille.core.grid import Grid
 from grisaille.core.labels import Labels
@@ -152,8 +153,8 @@ def _rois(found: LabelFile, wanted: Collection[str | int] | None) -> tuple[list[
         closed, skipped = _contours(contours.get(stored), name, names[label])
         if skipped:
             notes.append(
-                f"ROI {names[label]}: {skipped} contour(s) that are points or open lines were left out: they "
-                "enclose nothing"
+                f"ROI {names[label]}: left out {counted(skipped, 'contour')}, points or open lines: "
+                "they enclose nothing"
             )
         frame = pseudonym(text(item, "ReferencedFrameOfReferenceUID"))
         rois.append(Roi(label, names[label], frame, tuple(closed), skipped))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from grisaille.core.counted import counted
 from grisaille.core.errors import AmbiguousSeries, NoImages, UnreadableFile
 from grisaille.core.run import Run
 from grisaille.core.volume import Modality
@@ -245,20 +246,21 @@ def _stacks(
     if not first.series_uid:
         notes.append("the files have no SeriesInstanceUID; the images of the folder were taken as one series")
     if damaged:
-        notes.append(f"{len(damaged)} damaged DICOM file(s) were left out: {listed(damaged, at_most=3)}")
+        notes.append(f"left out {counted(len(damaged), 'damaged DICOM file')}: {listed(damaged, at_most=3)}")
     if again:
-        notes.append(f"{len(again)} file(s) hold an image that another file holds too: {listed(again, at_most=3)}")
+        files = counted(len(again), "file")
+        notes.append(f"{files} with an image that another file holds too: {listed(again, at_most=3)}")
     shared = len({header.file for header in headers}) - len({header.sop_uid or header.file for header in headers})
     if shared:
         notes.append(
-            f"{shared} file(s) are other images under the SOPInstanceUID of one before; all were read, and no DICOM "
-            "export can refer to them"
+            f"{counted(shared, 'file')} with another image under the SOPInstanceUID of one before; all were read, "
+            "and no DICOM export can refer to them"
         )
     notes += doubts_told(header.doubts for header in headers)
     found = split(headers)
     if found.apart:
         told = [f"{one.header.name} ({one.difference})" for one in found.apart]
-        notes.append(f"{len(told)} image(s) of the series were set apart from its slices: {listed(told)}")
+        notes.append(f"set {counted(len(told), 'image')} of the series apart from its slices: {listed(told)}")
     for number, stack in enumerate(found.kept, start=1):
         series = SeriesInfo(
             uid=uid if len(found.kept) == 1 else f"{uid}-{number}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from grisaille.core.counted import counted
 from grisaille.core.run import Run
 from grisaille.core.volume import OnIrregular, SourceFormat, Unit, Volume, VolumeProvenance
 from grisaille.imaging.suv import SuvOverrides
@@ -95,6 +96,6 @@ def _value_map(series: SeriesInfo) -> tuple[str, ...]:
     if not mapped:
         return ()
     return (
-        f"{series.label}: {mapped} file(s) carry a RealWorldValueMappingSequence (0040,9096), which was not applied; "
-        "the values are those of RescaleSlope and RescaleIntercept",
+        f"{series.label}: {counted(mapped, 'file')} with a RealWorldValueMappingSequence (0040,9096), which was not "
+        "applied; the values are those of RescaleSlope and RescaleIntercept",
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from grisaille.core.counted import counted
 from grisaille.core.errors import IrregularSeries, UnevenSlices
 from grisaille.core.volume import OnIrregular
 from grisaille.io.dicom.regrid import Regrid, regrid_onto
@@ -139,7 +140,7 @@ def _missing(line: Line, multiples: npt.NDArray[np.int_], step: float) -> Uneven
         index += steps
     gap = int(np.argmax(multiples > 1))
     return UnevenSlices(
-        f"{line.label}: {len(named)} slice(s) missing: {listed(named)} (between {line.files[gap]} and "
+        f"{line.label}: {counted(len(named), 'slice')} missing: {listed(named)} (between {line.files[gap]} and "
         f"{line.files[gap + 1]}{' and at other places' if (multiples > 1).sum() > 1 else ''}), expected "
         f"{len(line.files) + len(named)} slices {step:.2f} mm apart; add the missing files or export the series "
         f"again, or {_REMEDY}"
