@@ -97,6 +97,10 @@ def _sr(material: Material, path: Path) -> None:
     write_sr(segments, sources, path, maker=None, version=grisaille.__version__)
 
 
+def _rtstruct(material: Material, path: Path) -> None:
+    write_rtstruct(material.labels, read_sources(_ct(material), Identity.IDENTIFIED, Run()), path)
+
+
 def _map(material: Material, path: Path) -> None:
     sources = read_sources(_ct(material), Identity.IDENTIFIED, Run())
     scores = material.result.anomaly.scores
@@ -110,10 +114,7 @@ KINDS: dict[str, Kind] = {
     "result folder (json, csv, nifti)": Kind(
         "result", lambda material, path: write_result(material.result, path, overwrite=True)
     ),
-    "rtstruct": Kind(
-        "labels.rtstruct.dcm",
-        lambda material, path: write_rtstruct(material.labels, _ct(material), path, identified=True),
-    ),
+    "rtstruct": Kind("labels.rtstruct.dcm", _rtstruct),
     "seg": Kind("labels.seg.dcm", _seg),
     "sr": Kind("labels.sr.dcm", _sr),
     "parametric map": Kind("scores.pm.dcm", _map),

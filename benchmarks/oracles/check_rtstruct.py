@@ -27,6 +27,8 @@ import grisaille as gr
 from grisaille.flows import samples
 from grisaille.flows.make_dicom import Visit, write_series
 from grisaille.io.export.rtstruct import write_rtstruct
+from grisaille.io.export.sources import read_sources
+from grisaille.io.export.whose import Identity
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from reporting.tables import markdown
@@ -85,8 +87,8 @@ def _jobs(folder: Path, verifier: Path) -> Iterator[Job]:
 def _written(name: str, labels: gr.Labels, volume: gr.Volume, file: Path, verifier: Path) -> Job:
     """Both ways of it are verified; rt-utils gets the one that refers to the images at hand."""
     errors, dice = 0, 1.0
-    for identified in (False, True):
-        write_rtstruct(labels, volume, file, identified=identified)
+    for identity in (Identity.DEIDENTIFIED, Identity.IDENTIFIED):
+        write_rtstruct(labels, read_sources(volume, identity, gr.Run()), file)
         errors += _errors(verifier, file)
         dice = min(dice, _dice(labels, gr.read_labels(file, like=volume.grid)))
     masks = {labels.names[one]: labels.voxels == one for one in labels.ids}

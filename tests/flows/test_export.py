@@ -267,14 +267,14 @@ def test_what_will_be_told_is_said_before(result: Result) -> None:
 _KILLED = """
 import os, sys
 from pathlib import Path
-import grisaille.io.export.seg as seg
-real = seg.save
+import grisaille.io.export.objects as objects
+real = objects.write
 def half(made, path):
     real(made, path)
     with open(path, "r+b") as file:
         file.truncate(path.stat().st_size // 2)
     os.kill(os.getpid(), 9)
-seg.save = half
+objects.write = half
 from grisaille.cli.main import main
 main(["export", sys.argv[1], "--like", sys.argv[2], "--format", "seg", "--out", sys.argv[3], "--overwrite"])
 """

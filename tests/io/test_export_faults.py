@@ -20,8 +20,11 @@ from dicom_builder import put_pixels, write_series
 from grisaille.core.errors import OutputError
 from grisaille.core.finding import Finding
 from grisaille.core.labels import Labels
+from grisaille.core.run import Run
 from grisaille.core.volume import Volume
 from grisaille.io.export.rtstruct import write_rtstruct
+from grisaille.io.export.sources import read_sources
+from grisaille.io.export.whose import Identity
 from grisaille.io.labels import read_labels, write_labels
 from grisaille.io.results import write_findings_csv
 from grisaille.io.sidecar import sidecar_path
@@ -63,7 +66,9 @@ WRITERS: dict[str, Callable[[Volume, int, Path], None]] = {
     "labels.mha": lambda ct, seed, path: write_labels(labels_on(ct, seed), path),
     "CT.nii": lambda ct, seed, path: write_volume(ct.with_voxels(ct.voxels + seed), path),
     "findings.csv": lambda ct, seed, path: write_findings_csv([replace(FINDING, id=seed + n) for n in range(50)], path),
-    "plan.dcm": lambda ct, seed, path: write_rtstruct(labels_on(ct, seed), ct, path, identified=True),
+    "plan.dcm": lambda ct, seed, path: write_rtstruct(
+        labels_on(ct, seed), read_sources(ct, Identity.IDENTIFIED, Run()), path
+    ),
 }
 
 

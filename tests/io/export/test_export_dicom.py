@@ -435,9 +435,9 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, volume: Volume, monkeypatch:
 def test_what_reads_back_otherwise_does_not_take_its_name(
     tmp_path: Path, volume: Volume, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from grisaille.io.export import report, seg
+    from grisaille.io.export import objects
 
-    real = seg.save
+    real = objects.write
 
     def torn(made: Dataset, path: Path) -> None:
         real(made, path)
@@ -446,8 +446,7 @@ def test_what_reads_back_otherwise_does_not_take_its_name(
         content[at - 40 : at] = bytes(40) if at > 40 else b""
         path.write_bytes(content[: len(content) - 12])
 
-    monkeypatch.setattr(seg, "save", torn)
-    monkeypatch.setattr(report, "save", torn)
+    monkeypatch.setattr(objects, "write", torn)
     segments, sources = parts(volume)
     with pytest.raises(OutputError, match="not written whole"):
         write_seg(segments, sources, tmp_path / "a.dcm", maker=MAKER, version="1")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,9 @@ from grisaille.core.run import Run
 from grisaille.core.volume import Volume
 from grisaille.imaging.resample import resample
 from grisaille.io.export import rtstruct
-from grisaille.io.export.rtstruct import RoiOrigin, write_contours, write_rtstruct
+from grisaille.io.export.rtstruct import RoiOrigin, write_rtstruct
+from grisaille.io.export.sources import read_sources
+from grisaille.io.export.whose import Identity
 from grisaille.io.labels import read_labels
 from grisaille.io.study import read_volume
 from image_builder import save_nifti
@@ -50,6 +53,10 @@ def drawn_on(volume: Volume) -> Labels:
     return Labels(voxels, volume.grid, {2: "noise", 4: "blob \\ hole", 300: "ä" * 70}, volume.source)
 
 
+def written(labels: Labels, volume: Volume, path: Path, whose: Identity, **how: Any) -> None:
+    write_rtstruct(labels, read_sources(volume, whose, Run()), path, **how)
+
+
 def turned(image: Dataset, k: int) -> None:
     image.ImageOrientationPatient = [0.8, 0.6, 0, 0, 0, -1]
     image.ImagePositionPatient = [
@@ -71,7 +78,7 @@ def tilted(image: Dataset, k: int) -> None:
 def test_what_is_read_back_is_what_was_written(tmp_path: Path, place: Callable[[Dataset, int], None] | None) -> None:
     volume = read_series(tmp_path / "ct", place)
     labels = drawn_on(volume)
-    write_rtstruct(labels, volume, tmp_path / "out.dcm", identified=True)
+    written(labels, volume, tmp_path / "out.dcm", Identity.IDENTIFIED)
     back = read_labels(tmp_path / "out.dcm", like=volume)
     assert np.array_equal(back.voxels, labels.voxels)
     assert back.names == {2: "noise", 4: "blob / hole", 9: "label 9", 300: "ä" * 64}
@@ -80,7 +87,7 @@ def test_what_is_read_back_is_what_was_written(tmp_path: Path, place: Callable[[
 
 def test_every_contour_lies_in_the_image_that_it_names(tmp_path: Path) -> None:
     volume = read_series(tmp_path / "ct", turned)
-    write_rtstruct(drawn_on(volume), volume, tmp_path / "out.dcm", identified=True)
+    written(drawn_on(volume), volume, tmp_path / "out.dcm", Identity.IDENTIFIED)
     plan = dcmread(tmp_path / "out.dcm")
     images = {image.SOPInstanceUID: image for image in map(dcmread, volume.source.files)}
     named = plan.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence[0].RTReferencedSeriesSequence[0]
@@ -98,8 +105,8 @@ def test_every_contour_lies_in_the_image_that_it_names(tmp_path: Path) -> None:
 def test_the_patient_is_named_only_if_asked_for(tmp_path: Path) -> None:
     volume = read_series(tmp_path / "ct")
     labels = drawn_on(volume)
-    write_rtstruct(labels, volume, tmp_path / "identified.dcm", identified=True)
-    write_rtstruct(labels, volume, tmp_path / "pseudonym.dcm", identified=False)
+    written(labels, volume, tmp_path / "identified.dcm", Identity.IDENTIFIED)
+    written(labels, volume, tmp_path / "pseudonym.dcm", Identity.DEIDENTIFIED)
     identified, bare = dcmread(tmp_path / "identified.dcm"), dcmread(tmp_path / "pseudonym.dcm")
     assert (identified.PatientName, identified.PatientID) == (PATIENT, "ID-4711")
     assert bare.PatientIdentityRemoved == "YES"
@@ -118,11 +125,11 @@ def test_the_patient_is_named_only_if_asked_for(tmp_path: Path) -> None:
 
 def test_it_says_that_it_is_research_and_who_drew_it(tmp_path: Path) -> None:
     volume = read_series(tmp_path / "ct")
-    write_rtstruct(
+    written(
         drawn_on(volume),
         volume,
         tmp_path / "a.dcm",
-        identified=False,
+        Identity.DEIDENTIFIED,
         origin=RoiOrigin.SEMIAUTOMATIC,
         description="MVG",
     )
@@ -139,31 +146,28 @@ def test_what_cannot_be_an_rtstruct_is_refused(tmp_path: Path) -> None:
     labels = drawn_on(volume)
     out = tmp_path / "out.dcm"
     with pytest.raises(OutputError, match=r"nothing to export to out\.dcm"):
-        write_rtstruct(Labels(np.zeros(volume.grid.shape), volume.grid), volume, out, identified=False)
+        written(Labels(np.zeros(volume.grid.shape), volume.grid), volume, out, Identity.DEIDENTIFIED)
     coarse = resample(volume, volume.grid.spaced(4.0))
     with pytest.raises(GridMismatch, match="resample the labels first"):
-        write_rtstruct(resample(labels, coarse.grid), volume, out, identified=False)
+        written(resample(labels, coarse.grid), volume, out, Identity.DEIDENTIFIED)
     nifti = read_volume(save_nifti(tmp_path / "CT.nii.gz", np.zeros((3, 4, 5), np.int16)))
     for other in (coarse, nifti):
         with pytest.raises(InputError, match="write NIfTI or NRRD"):
-            write_rtstruct(Labels(np.ones(other.grid.shape), other.grid), other, out, identified=False)
+            written(Labels(np.ones(other.grid.shape), other.grid), other, out, Identity.DEIDENTIFIED)
     volume.source.files[2].unlink()
     with pytest.raises(InputError, match=r"CT1_002\.dcm is no longer where it was read from"):
-        write_rtstruct(labels, volume, out, identified=False)
+        written(labels, volume, out, Identity.DEIDENTIFIED)
     assert not out.exists()
 
 
 def test_a_frame_of_a_many_framed_image_is_named_by_its_number(tmp_path: Path) -> None:
-    from grisaille.io.export.sources import read_sources
-    from grisaille.io.export.whose import Identity
-
     volume = read_series(tmp_path / "ct")
     headers = read_sources(volume, Identity.IDENTIFIED, Run())
     multi = dcmread(volume.source.files[0])
     multi.NumberOfFrames = 6
     images = replace(headers, images=(multi,), frames=np.arange(6)[::-1])
     labels = drawn_on(volume)
-    write_contours(labels, images, tmp_path / "out.dcm")
+    write_rtstruct(labels, images, tmp_path / "out.dcm")
     plan = dcmread(tmp_path / "out.dcm")
     for roi in plan.ROIContourSequence:
         for contour in roi.ContourSequence:
@@ -177,11 +181,11 @@ def test_a_file_that_reads_back_otherwise_never_takes_its_name(tmp_path: Path, m
     volume = read_series(tmp_path / "ct")
     (tmp_path / "out").mkdir()
     out = tmp_path / "out" / "out.dcm"
-    write_rtstruct(drawn_on(volume), volume, out, identified=False)
+    written(drawn_on(volume), volume, out, Identity.DEIDENTIFIED)
     old = out.read_bytes()
     traced = rtstruct.traced
     monkeypatch.setattr(rtstruct, "traced", lambda mask: [loop + 0.6 for loop in traced(mask)])
     with pytest.raises(OutputError, match=r"out\.dcm was not written whole"):
-        write_rtstruct(drawn_on(volume), volume, out, identified=False)
+        written(drawn_on(volume), volume, out, Identity.DEIDENTIFIED)
     assert out.read_bytes() == old
     assert list(out.parent.iterdir()) == [out]

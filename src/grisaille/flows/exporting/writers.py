@@ -139,11 +139,11 @@ _SCALES = {
 
 
 def _rtstruct(job: Job, path: Path) -> Any:
-    from grisaille.io.export.rtstruct import RoiOrigin, write_contours
+    from grisaille.io.export.rtstruct import RoiOrigin, write_rtstruct
 
     names = {one.number: one.title for one in job.segments.listed}
     volume, maker = job.images.volume, job.material.maker
-    write_contours(
+    write_rtstruct(
         Labels(job.segments.voxels, volume.grid, names, volume.source),
         job.images,
         path,

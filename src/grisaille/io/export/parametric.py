@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grisaille.core.errors import InputError, OutputError
-from grisaille.core.safe_write import replacing
-from grisaille.io.dicom.tags import DAMAGE, quiet
+from grisaille.core.errors import InputError
+from grisaille.io.dicom.tags import quiet
 from grisaille.io.export.codes import NO_UNITS, SCORE
 from grisaille.io.export.identity import finish
-from grisaille.io.export.seg import MANUFACTURER, MODEL, SERIAL, SERIES, code, save
+from grisaille.io.export.objects import MANUFACTURER, MODEL, SERIAL, SERIES, code, save_whole
 from grisaille.io.export.sources import Sources
 
 
@@ -102,9 +101,7 @@ def write_parametric_map(
         )
     made.Laterality = ""  # type 2C: asked for where the body part is not said, and may be empty
     finish(made, sources.identity)
-    with replacing(path) as temporary:
-        save(made, temporary)
-        _require_same(temporary, frames, places, Path(path).name)
+    save_whole(made, path, lambda written: _holds(written, frames, places))
     return made
 
 
@@ -151,23 +148,15 @@ def _positions(hd: Any, sources: Sources, box: Box) -> list[Any]:
     return found
 
 
-def _require_same(path: Path, frames: npt.NDArray[np.float32], places: list[Any], name: str) -> None:
-    """Raise ``OutputError`` unless every frame reads back, bit for bit, at its place; the order may be another."""
+def _holds(path: Path, frames: npt.NDArray[np.float32], places: list[Any]) -> bool:
+    """Whether every frame reads back, bit for bit, at its place; the order may be another."""
     from pydicom import dcmread
 
-    try:
-        with quiet():
-            back = dcmread(path)
-            stored = np.frombuffer(back.FloatPixelData, dtype="<f4").reshape(frames.shape)
-            at = [_place(frame.PlanePositionSequence[0]) for frame in back.PerFrameFunctionalGroupsSequence]
-        order = [at.index(_place(one[0])) for one in places]
-        is_same = np.array_equal(stored[order], frames)
-    except DAMAGE:
-        is_same = False
-    if not is_same:
-        raise OutputError(
-            f"{name} was not written whole: what was read back differs; check that the disk has room and is sound"
-        )
+    back = dcmread(path)
+    stored = np.frombuffer(back.FloatPixelData, dtype="<f4").reshape(frames.shape)
+    at = [_place(frame.PlanePositionSequence[0]) for frame in back.PerFrameFunctionalGroupsSequence]
+    order = [at.index(_place(one[0])) for one in places]
+    return np.array_equal(stored[order], frames)
 
 
 def _place(item: Any) -> tuple[float, ...]:

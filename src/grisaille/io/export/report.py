@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from grisaille.core.errors import OutputError, UnreadableFile
+from grisaille.core.errors import UnreadableFile
 from grisaille.core.finding import Finding
-from grisaille.core.safe_write import replacing
 from grisaille.io.dicom.tags import DAMAGE, quiet
 from grisaille.io.export.codes import ABNORMAL, AI, MEASURES, OTHER_PROCEDURE, PROCEDURES, REPORT, SCORE
 from grisaille.io.export.identity import finish
-from grisaille.io.export.seg import MANUFACTURER, MODEL, SERIAL, SERIES, code, save
+from grisaille.io.export.objects import MANUFACTURER, MODEL, SERIAL, SERIES, code, save_whole
 from grisaille.io.export.segments import Author, Maker, Segment, Segments, require_apart
 from grisaille.io.export.sources import Sources
 
@@ -85,9 +84,7 @@ def write_sr(
             coding_schemes=[_scheme()],
         )
     finish(made, sources.identity)
-    with replacing(path) as temporary:
-        save(made, temporary)
-        _require_same(temporary, made, Path(path).name)
+    save_whole(made, path, lambda written: _holds(written, made))
     return made
 
 
@@ -211,17 +208,9 @@ def _scheme() -> Any:
     )
 
 
-def _require_same(path: Path, made: Any, name: str) -> None:
-    """Raise ``OutputError`` unless the whole content reads back as it was to be written."""
+def _holds(path: Path, made: Any) -> bool:
+    """Whether the whole content of a report reads back."""
     from pydicom import dcmread
 
-    try:
-        with quiet():
-            read, whole = dcmread(path).ContentSequence, made.ContentSequence
-            is_same = [one.to_json_dict() for one in read] == [one.to_json_dict() for one in whole]
-    except DAMAGE:
-        is_same = False
-    if not is_same:
-        raise OutputError(
-            f"{name} was not written whole: what was read back differs; check that the disk has room and is sound"
-        )
+    read = dcmread(path).ContentSequence
+    return [one.to_json_dict() for one in read] == [one.to_json_dict() for one in made.ContentSequence]

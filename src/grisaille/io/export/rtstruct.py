@@ -17,18 +17,16 @@ from pydicom.tag import Tag
 from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
 import grisaille
-from grisaille.core.errors import GridMismatch, GrisailleError, OutputError
+from grisaille.core.errors import GridMismatch, OutputError
 from grisaille.core.labels import Labels
 from grisaille.core.result import RESEARCH_USE
-from grisaille.core.run import Run
-from grisaille.core.safe_write import replacing
-from grisaille.core.volume import Volume
 from grisaille.imaging.polygons import traced
 from grisaille.io.dicom.label_files import label_file
 from grisaille.io.dicom.rtstruct_read import read_rtstruct
 from grisaille.io.export.identity import finish
-from grisaille.io.export.seg import MANUFACTURER, MODEL, SERIES, colour, save
-from grisaille.io.export.sources import Sources, read_sources
+from grisaille.io.export.objects import MANUFACTURER, MODEL, SERIES, save_whole
+from grisaille.io.export.seg import colour
+from grisaille.io.export.sources import Sources
 from grisaille.io.export.whose import Identity
 from grisaille.io.image import path_of
 
@@ -53,41 +51,6 @@ class RoiOrigin(StrEnum):
 
 
 def write_rtstruct(
-    labels: Labels,
-    volume: Volume,
-    path: str | os.PathLike[str],
-    *,
-    identified: bool,
-    origin: RoiOrigin = RoiOrigin.AUTOMATIC,
-    description: str = "grisaille labels",
-) -> None:
-    """Write labels as an RTSTRUCT of the series that they were made on; one ROI a label.
-
-    Parameters
-    ----------
-    volume
-        Read from DICOM, on the grid of the labels: its images are referred to, and say whose they are.
-    identified
-        Whether it belongs to the patient, study and images of the source; else to stand-ins for them
-        (``Identity.sentence``).
-    origin, description
-        As in ``write_contours``.
-
-    Raises
-    ------
-    GridMismatch
-        If the labels do not lie on the volume's grid, or that no longer where the images lie.
-    InputError
-        If the volume has no DICOM images, or they cannot be read any more.
-    OutputError
-        If there is nothing to write or the file cannot be written whole.
-    """
-    identity = Identity.IDENTIFIED if identified else Identity.DEIDENTIFIED
-    images = read_sources(volume, identity, Run())
-    write_contours(labels, images, path, origin=origin, description=description)
-
-
-def write_contours(
     labels: Labels,
     images: Sources,
     path: str | os.PathLike[str],
@@ -124,9 +87,7 @@ def write_contours(
     structures = _described(images, f"{description} (research)")
     _refer(structures, images)
     _draw(structures, labels, images, origins)
-    with replacing(file) as temporary:
-        save(structures, temporary)
-        _require_written(temporary, labels, file.name)
+    save_whole(structures, file, lambda written: _holds(written, labels))
 
 
 # -- what it says of itself -----------------------------------------------------------
@@ -231,13 +192,7 @@ def _put_points(contour: Dataset, points_mm: npt.NDArray[np.float64]) -> None:
     contour[tag] = RawDataElement(tag, "DS", len(written), written, 0, True, True)
 
 
-def _require_written(temporary: Path, labels: Labels, name: str) -> None:
-    """Raise ``OutputError`` unless what is read back is what was to be written."""
-    sentence = f"{name} was not written whole: what was read back differs; check that the disk has room and is sound"
-    back = label_file(temporary)
-    try:
-        is_same = back is not None and np.array_equal(read_rtstruct(back, labels.grid).voxels, labels.voxels)
-    except GrisailleError as error:
-        raise OutputError(sentence) from error
-    if not is_same:
-        raise OutputError(sentence)
+def _holds(path: Path, labels: Labels) -> bool:
+    """Whether what is read back is what was to be written."""
+    back = label_file(path)
+    return back is not None and np.array_equal(read_rtstruct(back, labels.grid).voxels, labels.voxels)

@@ -8,21 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
-from grisaille.core.errors import OutputError
-from grisaille.core.safe_write import replacing
-from grisaille.io.dicom.tags import DAMAGE, quiet
-from grisaille.io.export.codes import ABNORMAL, AI, Term
+from grisaille.io.dicom.tags import quiet
+from grisaille.io.export.codes import ABNORMAL, AI
 from grisaille.io.export.identity import finish
+from grisaille.io.export.objects import MANUFACTURER, MODEL, SERIAL, SERIES, code, save_whole
 from grisaille.io.export.segments import Maker, Segment, Segments
 from grisaille.io.export.sources import Sources
-
-MANUFACTURER, MODEL = "grisaille", "napari-grisaille"
-SERIAL = "none"
-SERIES = {"seg": 9001, "sr": 9002, "pm": 9003, "rtstruct": 9004}
-"""Series numbers of exports, above those of scanners."""
 
 _GOLDEN = 0.618
 """Turns of hue from one segment to the next: no two near numbers look alike."""
@@ -81,24 +74,8 @@ def write_seg(
             transfer_syntax_uid=RLELossless if labelmap else ExplicitVRLittleEndian,
         )
     finish(made, sources.identity)
-    with replacing(path) as temporary:
-        save(made, temporary)
-        _require_same(temporary, numbers, sources, Path(path).name)
+    save_whole(made, path, lambda written: np.array_equal(_read_back(written, sources), numbers))
     return made
-
-
-def save(made: Any, path: Path) -> None:
-    """Write an object of highdicom's, with an empty preamble."""
-    made.preamble = b"\0" * 128
-    with quiet():
-        made.save_as(path, enforce_file_format=True)
-
-
-def code(term: Term) -> Any:
-    """A term as highdicom has it."""
-    import highdicom as hd
-
-    return hd.sr.CodedConcept(term.value, term.scheme, term.meaning)
 
 
 def _described(segment: Segment, sources: Sources, maker: Maker | None) -> Any:
@@ -132,26 +109,15 @@ def colour(number: int) -> tuple[int, int, int]:
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
-def _require_same(path: Path, numbers: npt.NDArray[np.uint16], sources: Sources, name: str) -> None:
-    """Raise ``OutputError`` unless every voxel of every image reads back as it was to be written."""
+def _read_back(path: Path, sources: Sources) -> Any:
+    """The numbers of the voxels of every image."""
     import highdicom as hd
 
-    try:
-        with quiet():
-            read = hd.seg.segread(path)
-            if sources.is_multi_frame:
-                back = read.get_pixels_by_source_frame(
-                    sources.images[0].SOPInstanceUID, list(range(1, sources.frame_count + 1)), **_AS_NUMBERS
-                )
-            else:
-                back = read.get_pixels_by_source_instance([one.SOPInstanceUID for one in sources.images], **_AS_NUMBERS)
-        is_same = np.array_equal(back, numbers)
-    except DAMAGE:
-        is_same = False
-    if not is_same:
-        raise OutputError(
-            f"{name} was not written whole: what was read back differs; check that the disk has room and is sound"
-        )
+    read = hd.seg.segread(path)
+    if sources.is_multi_frame:
+        frames = list(range(1, sources.frame_count + 1))
+        return read.get_pixels_by_source_frame(sources.images[0].SOPInstanceUID, frames, **_AS_NUMBERS)
+    return read.get_pixels_by_source_instance([one.SOPInstanceUID for one in sources.images], **_AS_NUMBERS)
 
 
 _AS_NUMBERS = {
