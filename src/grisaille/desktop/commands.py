@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from grisaille.core.errors import InputError
 from grisaille.core.volume import Volume
-from grisaille.desktop.layers import THING, new_labels, volumes_in
+from grisaille.desktop.layers import THING, measurable, new_labels, volumes_in
+from grisaille.desktop.review import review_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -25,3 +26,23 @@ def new_labels_on_volume(viewer: napari.viewer.Viewer) -> None:
     if not volumes:
         raise InputError("there is no volume to paint on; open a CT or a PET with grisaille first")
     new_labels(viewer, volumes[-1])
+
+
+def measure_labels(viewer: napari.viewer.Viewer) -> None:
+    """Layers > Measure: findings of the selected labels on the open CT and PET, and from then on as they are painted.
+
+    Raises
+    ------
+    InputError
+        If no labels are selected, or no volume is open that they were made on.
+    GridMismatch
+        If the layer was moved in the viewer.
+    """
+    from napari.layers import Labels as LabelsLayer
+
+    chosen = [layer for layer in viewer.layers.selection if isinstance(layer, LabelsLayer)]
+    if len(chosen) != 1:
+        many = f"{len(chosen)} labels layers are" if chosen else "no labels layer is"
+        raise InputError(f"{many} selected; select the one to measure")
+    labels, study = measurable(chosen[0], viewer)  # refused before a dock opens
+    review_of(viewer).follow(chosen[0], labels, study)

@@ -6,6 +6,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
+from grisaille.core.labels import Labels
 from grisaille.core.result import Result
 from grisaille.core.study import Study
 from grisaille.desktop import layers
@@ -91,6 +92,20 @@ class LabelBook(QObject):
         layer.metadata[USERS] = True
         self._autosave.take_over(layer, leftover)
         self._add(LabelWatch(layer, labels, study, self._autosave))
+        self.measure()
+
+    def follow(self, layer: Any, labels: Labels, study: Study) -> None:
+        """Measure a layer that shows ``labels`` on a study, now and whenever it is painted on; it is the user's.
+
+        One that is followed already stays as it is.
+        """
+        watch = next((one for one in self._watches if one.layer is layer), None)
+        if watch is None:
+            layer.metadata.update({layers.THING: labels, USERS: True})
+            self._add(LabelWatch(layer, labels, study, self._autosave))
+        elif watch is not self._current:
+            self._current = watch
+            self.changed.emit()
         self.measure()
 
     def measure(self) -> None:

@@ -131,6 +131,12 @@ def volumes_in(viewer: Any) -> tuple[Volume, ...]:
     return tuple(thing for thing in things if isinstance(thing, Volume))
 
 
+def patients_volumes(viewer: Any) -> tuple[Volume, ...]:
+    """Of ``volumes_in`` those that were scanned, not what a method made of them."""
+    made = {id(layer.metadata[THING]) for layer in viewer.layers if {PROVENANCE, TWIN_OF} & layer.metadata.keys()}
+    return tuple(volume for volume in volumes_in(viewer) if id(volume) not in made)
+
+
 def _drawable(volume: Volume) -> Volume:
     grid = display_grid(volume.grid)
     if grid is volume.grid:
@@ -195,6 +201,24 @@ def labels_from(layer: LabelsLayer, volumes: Sequence[Volume] = ()) -> Labels:
     if drawn is labels:
         return replace(labels, voxels=painted)
     return replace(labels, voxels=_repainted(labels, drawn, painted))
+
+
+def measurable(layer: LabelsLayer, viewer: Any) -> tuple[Labels, Study]:
+    """The labels of a layer, and the open volumes to measure them on: that on their grid first, else the topmost.
+
+    Raises
+    ------
+    InputError
+        If none is open, or a plain layer was painted on none.
+    GridMismatch
+        If the layer was moved in the viewer.
+    """
+    volumes = patients_volumes(viewer)
+    labels = labels_from(layer, volumes)
+    if not volumes:
+        raise InputError(f"no CT or PET is open to measure {layer.name!r} on; open the images that it was made on")
+    by_fit = sorted(volumes, key=lambda volume: volume.grid.is_close(labels.grid, PLACED_WITHIN_MM))
+    return labels, Study({volume.modality.key: volume for volume in by_fit})
 
 
 def feature_table(labels: Labels, findings: Sequence[Finding]) -> dict[str, list[Any]]:

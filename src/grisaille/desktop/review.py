@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 from grisaille.core.counted import counted
 from grisaille.core.errors import GrisailleError
 from grisaille.core.finding import Finding
+from grisaille.core.labels import Labels
 from grisaille.core.result import Result
 from grisaille.core.study import Study
 from grisaille.desktop.autosave import Leftover
@@ -96,6 +97,7 @@ class Review(Docked):
         scores = QVBoxLayout(left)
         scores.setContentsMargins(6, 4, 6, 2)
         scores.addWidget(self.threshold)
+        self.threshold.hide()  # labels that no run made have none
         scores.addWidget(self.strip, 1)
         rows = QVBoxLayout(right)
         rows.setContentsMargins(6, 4, 6, 4)
@@ -165,6 +167,7 @@ class Review(Docked):
         self._walk = SliceWalk.along(result.anomaly.grid, result.anomaly.slice_scores.axis)
         self._peaks = slice_peaks(result.anomaly)
         is_painted = result.anomaly.healthy is not None
+        self.threshold.show()
         self.threshold.set_calibration(
             result.anomaly.calibration,
             result.provenance.asked,
@@ -182,6 +185,10 @@ class Review(Docked):
     def adopt(self, leftover: Leftover, study: Study | None) -> None:
         """Show labels that a crash left behind; raises if they cannot be read."""
         self._book.adopt(leftover, study)
+
+    def follow(self, layer: Any, labels: Labels, study: Study) -> None:
+        """Show the findings of a layer of the user's, now and whenever it is painted on."""
+        self._book.follow(layer, labels, study)
 
     def repaint(self) -> None:
         """Paint over again what was painted on the labels, or else the chosen finding."""
