@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 
 from fake_method import pet_with_spots
 from grisaille.core.errors import InputError
@@ -44,6 +45,9 @@ def test_labels_of_another_program_are_measured_and_followed(pet_viewer: Any, qt
     findings = measured(pet_viewer, qtbot)
     assert without_ids(findings) == without_ids(find_findings(marked(pet), Study.of(pet)))
     assert layer.name == "plan.dcm"
+    model = review_of(pet_viewer).table.model()
+    headers = [model.headerData(one, Qt.Orientation.Horizontal) for one in range(model.columnCount())]
+    assert model.index(0, headers.index("Name")).data() == "tumour"
     assert review_of(pet_viewer).export.isEnabled()
     assert review_of(pet_viewer).threshold.isHidden()
     layer.data_setitem((np.array([1, 1, 2]), np.array([15, 16, 16]), np.array([15, 15, 15])), 9)

@@ -41,9 +41,10 @@ _PLACED = (
 """The CSV has more: least SUV, standard deviations, median, SUVpeak around SUVmax, and where that lies."""
 
 
-def _columns(measures: Sequence[Measure]) -> tuple[Column, ...]:
+def _columns(measures: Sequence[Measure], names: Mapping[int, str]) -> tuple[Column, ...]:
     own = [Column(one.title, one.help, partial(_extra, one.name), one.write) for one in measures]
-    return (*_MEASURED, *own, *_PLACED)
+    called = [Column("Name", "Name of its label", lambda one: names.get(one.label, ""), str)] if names else []
+    return (*_MEASURED[:1], *called, *_MEASURED[1:], *own, *_PLACED)
 
 
 def _extra(name: str, finding: Finding) -> float | None:
@@ -63,8 +64,12 @@ class FindingsTable(RowsTable):
         return self.rows
 
     def set_findings(
-        self, findings: Sequence[Finding], colours: Mapping[int, QColor], measures: Sequence[Measure] = ()
+        self,
+        findings: Sequence[Finding],
+        colours: Mapping[int, QColor],
+        measures: Sequence[Measure] = (),
+        names: Mapping[int, str] | None = None,
     ) -> None:
-        """Show these, coloured by label number, with the method's own ``measures``."""
+        """Show these, coloured by label number, with the method's own ``measures``, and the names of labels if any."""
         by_id = {one.id: colours[one.label] for one in findings if one.label in colours}
-        self.set_rows(findings, _columns(measures), by_id)
+        self.set_rows(findings, _columns(measures, names or {}), by_id)

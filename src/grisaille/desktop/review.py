@@ -220,7 +220,10 @@ class Review(Docked):
         if watch is not None and self._result is not None and watch.labels is self._result.labels:
             self._keep_findings(findings)
         colours = {} if watch is None else {one.label: _colour(watch.layer, one.label) for one in findings}
-        self.table.set_findings(findings, colours, () if watch is None else watch.measures)
+        if watch is None:
+            self.table.set_findings((), {})
+        else:
+            self.table.set_findings(findings, colours, watch.measures, watch.labels.names)
         burden = burden_of(findings, None)  # without the distance between voxels: these are all looked at for it
         self.burden.setText(f"{burden}, {burden.delineation.value}" if findings else "")
         self.burden.setToolTip(_BURDEN_HELP)
