@@ -200,7 +200,7 @@ CASES = (
     Case(
         "padding of -2000",
         plain(change=padded),
-        (Reads(axial(with_air()), "12 padding pixels were set to -1024"),),
+        (Reads(axial(with_air()), "set 12 padding pixels to -1024"),),
         also=axial(with_padding()),
     ),
     Case("files without preamble", without_preamble, (Reads(axial(CT)),)),

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from grisaille.core.errors import InputError
 from grisaille.core.volume import Volume
-from grisaille.desktop.layers import THING, measurable, new_labels, volumes_in
+from grisaille.desktop.layers import THING, labels_as_painted, labels_from, new_labels, volumes_in
+from grisaille.desktop.measured_on import measured_on
 from grisaille.desktop.review import review_of
 
 if TYPE_CHECKING:
@@ -31,12 +32,14 @@ def new_labels_on_volume(viewer: napari.viewer.Viewer) -> None:
 def measure_labels(viewer: napari.viewer.Viewer) -> None:
     """Layers > Measure: findings of the selected labels on the open CT and PET, and from then on as they are painted.
 
+    Volumes that are selected beside the labels are measured on, the others not.
+
     Raises
     ------
     InputError
-        If no labels are selected, or no volume is open that they were made on.
+        If no labels are selected, or several, or no volume is open.
     GridMismatch
-        If the layer was moved in the viewer.
+        If a layer was moved in the viewer.
     """
     from napari.layers import Labels as LabelsLayer
 
@@ -44,5 +47,8 @@ def measure_labels(viewer: napari.viewer.Viewer) -> None:
     if len(chosen) != 1:
         many = f"{len(chosen)} labels layers are" if chosen else "no labels layer is"
         raise InputError(f"{many} selected; select the one to measure")
-    labels, study = measurable(chosen[0], viewer)  # refused before a dock opens
-    review_of(viewer).follow(chosen[0], labels, study)
+    layer = chosen[0]
+    labels = labels_as_painted(layer)
+    study = measured_on(labels, layer.name, viewer)
+    labels_from(layer, tuple(study.volumes.values()))  # refuses a plain layer that was painted on none of them
+    review_of(viewer).follow(layer, labels, study)

@@ -79,6 +79,7 @@ class LabelWatch(QObject):
         super().__init__()
         self.layer = layer
         self.findings: tuple[Finding, ...] = ()
+        self.is_measured = False
         self.labels = labels
         self._made = labels
         self._since = labels
@@ -87,6 +88,7 @@ class LabelWatch(QObject):
         self._anomaly = anomaly
         self._job: Job | None = None
         self._is_outdated = False
+        self._has_own_features = anomaly is None and not layers.is_feature_table(layer.features)
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._on_pause)
         layer.metadata[_WATCH] = self
@@ -141,8 +143,13 @@ class LabelWatch(QObject):
         """What gives the labels as they are painted now, measured, with the scores they were made of if there are any.
 
         The layer is read at once; what is returned measures, and may be called on another thread.
+
+        Raises
+        ------
+        GridMismatch
+            If the layer was moved in the viewer.
         """
-        self._is_read()
+        self.labels = layers.labels_as_painted(self.layer)
         labels, made, study, anomaly = self.labels, self._made, self._study, self._anomaly
         provenance = self.layer.metadata.get(layers.PROVENANCE)
 
@@ -166,8 +173,9 @@ class LabelWatch(QObject):
 
     def tell(self, findings: tuple[Finding, ...]) -> None:
         """These are the findings of the labels as they are."""
-        self.findings = findings
-        self.layer.features = layers.feature_table(self.labels, findings)
+        self.findings, self.is_measured = findings, True
+        if not self._has_own_features:
+            self.layer.features = layers.feature_table(self.labels, findings)
         self.measured.emit()
 
     def remeasure(self) -> None:
@@ -192,10 +200,13 @@ class LabelWatch(QObject):
     def measure(self) -> None:
         """Measure the labels as they are painted now."""
         if self._is_read():
+            if self.is_users:  # the pause after the last stroke, which keeps them too, may not be over
+                self._autosave.keep(self.layer, self.labels)
             self.remeasure()
 
     def close(self) -> None:
         """Stop following."""
+        self.layer.metadata.pop(_WATCH, None)
         self._timer.stop()
         self.layer.events.paint.disconnect(self._on_stroke)
         self.layer.events.set_data.disconnect(self._on_drawn)
@@ -215,7 +226,7 @@ class LabelWatch(QObject):
 
     def _is_read(self) -> bool:
         try:
-            self.labels = layers.labels_from(self.layer)
+            self.labels = layers.labels_as_painted(self.layer)
         except GrisailleError as error:
             self.failed.emit(str(error))
             return False

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from grisaille.core.errors import GrisailleError
 from grisaille.core.finding import Finding
 from grisaille.core.run import Run
 from grisaille.core.study import Study
@@ -180,10 +181,17 @@ class ExportDialog(QDialog):
         if self._job is not None:
             return
         if study is None:
-            self.status.fail("these labels belong to no study that is open; open it and detect again")
+            self.status.fail(
+                "these labels belong to no study that is open; open it, and Layers > Measure > "
+                "Measure the selected labels"
+            )
+            return
+        try:
+            thing = self._watch.as_result()
+        except GrisailleError as error:
+            self.status.fail(str(error))
             return
         options = self._options()
-        thing = self._watch.as_result()
 
         def export(run: Run) -> tuple[Path, ...]:
             from grisaille.flows.export import gather, write

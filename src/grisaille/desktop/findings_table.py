@@ -71,5 +71,6 @@ class FindingsTable(RowsTable):
         names: Mapping[int, str] | None = None,
     ) -> None:
         """Show these, coloured by label number, with the method's own ``measures``, and the names of labels if any."""
+        names = names if any(one.label in (names or {}) for one in findings) else {}
         by_id = {one.id: colours[one.label] for one in findings if one.label in colours}
         self.set_rows(findings, _columns(measures, names or {}), by_id)

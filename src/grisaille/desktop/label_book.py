@@ -95,13 +95,14 @@ class LabelBook(QObject):
         self.measure()
 
     def follow(self, layer: Any, labels: Labels, study: Study) -> None:
-        """Measure a layer that shows ``labels`` on a study, now and whenever it is painted on; it is the user's.
+        """Measure a layer that shows ``labels`` on a study, now and whenever it is painted on.
 
-        One that is followed already stays as it is.
+        One that shows what a run made stays with its run.
         """
         watch = next((one for one in self._watches if one.layer is layer), None)
-        if watch is None:
-            layer.metadata.update({layers.THING: labels, USERS: True})
+        if watch is None or not watch.has_scores:
+            if watch is not None:
+                self._drop(watch)
             self._add(LabelWatch(layer, labels, study, self._autosave))
         elif watch is not self._current:
             self._current = watch
@@ -148,7 +149,7 @@ class LabelBook(QObject):
 
     def _follow(self, layer: Any, result: Result) -> LabelWatch:
         watch = LabelWatch(layer, result.labels, self._study, self._autosave, result.anomaly)
-        watch.findings = result.findings
+        watch.findings, watch.is_measured = result.findings, True
         self._add(watch)
         return watch
 
@@ -168,10 +169,13 @@ class LabelBook(QObject):
         self.changed.emit()
         self.said.emit("These labels are yours now: slider and Run write into a new layer.")
 
+    def _drop(self, watch: LabelWatch) -> None:
+        watch.close()
+        self._watches.remove(watch)
+
     def _on_removed(self, event: Any) -> None:
         for watch in [one for one in self._watches if one.layer is event.value]:
-            watch.close()
-            self._watches.remove(watch)
+            self._drop(watch)
             self._autosave.forget(watch.layer)
             if watch is self._current:
                 self._current = None

@@ -51,6 +51,9 @@ TWIN_OF = "grisaille_twin_of"
 WIPE_OF = "grisaille_wipe_of"
 """Metadata key of a twin's layer during a wipe: the patient's layer and itself, of which it draws a part each."""
 
+_MEASURES = ("volume_ml", "suv_max", "suv_mean", "hu_mean", "score")
+"""Of a finding, told under the cursor."""
+
 RESAMPLED = " (resampled for display)"
 
 
@@ -131,12 +134,6 @@ def volumes_in(viewer: Any) -> tuple[Volume, ...]:
     return tuple(thing for thing in things if isinstance(thing, Volume))
 
 
-def patients_volumes(viewer: Any) -> tuple[Volume, ...]:
-    """Of ``volumes_in`` those that were scanned, not what a method made of them."""
-    made = {id(layer.metadata[THING]) for layer in viewer.layers if {PROVENANCE, TWIN_OF} & layer.metadata.keys()}
-    return tuple(volume for volume in volumes_in(viewer) if id(volume) not in made)
-
-
 def _drawable(volume: Volume) -> Volume:
     grid = display_grid(volume.grid)
     if grid is volume.grid:
@@ -203,22 +200,16 @@ def labels_from(layer: LabelsLayer, volumes: Sequence[Volume] = ()) -> Labels:
     return replace(labels, voxels=_repainted(labels, drawn, painted))
 
 
-def measurable(layer: LabelsLayer, viewer: Any) -> tuple[Labels, Study]:
-    """The labels of a layer, and the open volumes to measure them on: that on their grid first, else the topmost.
+def labels_as_painted(layer: LabelsLayer) -> Labels:
+    """As ``labels_from``, but a plain layer keeps the grid that it was painted on."""
+    if isinstance(layer.metadata.get(THING), Labels):
+        return labels_from(layer)
+    return Labels(np.array(layer.data), grid_of(layer))
 
-    Raises
-    ------
-    InputError
-        If none is open, or a plain layer was painted on none.
-    GridMismatch
-        If the layer was moved in the viewer.
-    """
-    volumes = patients_volumes(viewer)
-    labels = labels_from(layer, volumes)
-    if not volumes:
-        raise InputError(f"no CT or PET is open to measure {layer.name!r} on; open the images that it was made on")
-    by_fit = sorted(volumes, key=lambda volume: volume.grid.is_close(labels.grid, PLACED_WITHIN_MM))
-    return labels, Study({volume.modality.key: volume for volume in by_fit})
+
+def is_feature_table(features: Any) -> bool:
+    """Whether the features of a layer are none, or those of ``feature_table``."""
+    return set(features.columns) <= {"index", "name", *_MEASURES}
 
 
 def feature_table(labels: Labels, findings: Sequence[Finding]) -> dict[str, list[Any]]:
@@ -230,7 +221,7 @@ def feature_table(labels: Labels, findings: Sequence[Finding]) -> dict[str, list
     table: dict[str, list[Any]] = {"index": list(labels.ids)}
     if labels.names:
         table["name"] = [labels.names.get(number, "") for number in labels.ids]
-    for column in ("volume_ml", "suv_max", "suv_mean", "hu_mean", "score"):
+    for column in _MEASURES:
         values = [getattr(row, column) if row is not None else None for row in rows]
         if any(value is not None for value in values):
             table[column] = [np.nan if value is None else round(value, 2) for value in values]

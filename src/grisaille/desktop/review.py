@@ -31,6 +31,7 @@ from grisaille.core.study import Study
 from grisaille.desktop.autosave import Leftover
 from grisaille.desktop.compare import CompareBar, Sight
 from grisaille.desktop.docked import Docked
+from grisaille.desktop.editing import LabelWatch
 from grisaille.desktop.export_dialog import ExportDialog
 from grisaille.desktop.findings_table import FindingsTable
 from grisaille.desktop.ink import ink
@@ -230,8 +231,7 @@ class Review(Docked):
         self.burden.setVisible(bool(findings))
         for button in (self.copy, self.save, self.export):
             button.setEnabled(bool(findings))
-        count = counted(len(findings), "finding") if findings else "no findings"
-        self._say(f"{watch.layer.name}: {count}" if watch is not None else "No label layer is shown.")
+        self._say(_told(watch))
         self._show_curve(findings, colours)
 
     def _keep_findings(self, findings: tuple[Finding, ...]) -> None:
@@ -244,7 +244,8 @@ class Review(Docked):
             return
         spans = [Span(one.slice_first, one.slice_last, colours[one.label]) for one in findings]
         scores, cut = self._result.anomaly.slice_scores, cut_of(self._result)
-        if scores.axis.dimension != 0:
+        watch, grid = self._book.current, self._result.anomaly.grid
+        if scores.axis.dimension != 0 or watch is None or not watch.labels.grid.is_close(grid):
             spans = []
         self.strip.set_curve(Curve(scores.axis, scores.values, self._peaks, cut, spans, self._walk.runs_backwards))
         self._on_moved()
@@ -317,7 +318,7 @@ class Review(Docked):
         except GrisailleError as error:
             self._say(str(error))
         else:
-            self._say(f"Saved {len(self.table.findings)} findings to {path.name}")
+            self._say(f"Saved {counted(len(self.table.findings), 'finding')} to {path.name}")
 
 
 def docked_review(viewer: Any) -> Review | None:
@@ -338,6 +339,16 @@ def review_of(viewer: Any) -> Review:
         window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
     QTimer.singleShot(0, review.make_room)
     return review
+
+
+def _told(watch: LabelWatch | None) -> str:
+    """Which labels are shown, what they were measured on if no run says it, and how many findings they have."""
+    if watch is None:
+        return "No label layer is shown."
+    volumes = () if watch.has_scores or watch.study is None else watch.study.volumes.values()
+    on = " and ".join(volume.name or volume.modality.key.upper() for volume in volumes)
+    found = counted(len(watch.findings), "finding") if watch.findings else "no findings"
+    return f"{watch.layer.name}{on and f' on {on}'}: {found if watch.is_measured else 'measuring…'}"
 
 
 def _colour(layer: Any, label: int) -> QColor:

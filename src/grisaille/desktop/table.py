@@ -68,6 +68,11 @@ class RowsModel(QAbstractTableModel):
         """The rows, unsorted."""
         return self._rows
 
+    @property
+    def titles(self) -> list[str]:
+        """Of the columns."""
+        return [column.title for column in self._columns]
+
     def set_rows(self, rows: Sequence[Row], columns: Sequence[Column], colours: Mapping[int, QColor]) -> None:
         """Show these."""
         self.beginResetModel()
@@ -151,7 +156,10 @@ class RowsTable(QTableView):
         """Show these; the row of the same number stays the current one."""
         chosen = self.current
         self._is_quiet = True
+        by = dict(enumerate(self._model.titles)).get(self._sorted.sortColumn(), "")
         self._model.set_rows(rows, columns, colours)
+        titles = self._model.titles
+        self.sortByColumn(titles.index(by) if by in titles else 0, self._sorted.sortOrder())
         for at, row in enumerate(rows):
             if chosen is not None and row.id == chosen.id:
                 self.selectRow(self._sorted.mapFromSource(self._model.index(at, 0)).row())

@@ -132,7 +132,7 @@ class TestPadding:
         found = decoded(tmp_path)
         assert (found.values[:, 0, 0] == -1024).all()
         np.testing.assert_array_equal(found.values[:, 1:], ramp()[:, 1:].astype(int) - 1024)
-        assert found.warnings[0].endswith("5 padding pixels were set to -1024")
+        assert found.warnings[0].endswith("set 5 padding pixels to -1024")
 
     def test_it_becomes_nothing_in_pet(self, tmp_path: Path) -> None:
         write_series(tmp_path, "PT", count=1, PixelPaddingValue=12)

@@ -111,7 +111,7 @@ def test_the_patient_is_named_only_if_asked_for(tmp_path: Path) -> None:
     assert (identified.PatientName, identified.PatientID) == (PATIENT, "ID-4711")
     assert bare.PatientIdentityRemoved == "YES"
     today = datetime.now().strftime("%Y%m%d").encode()
-    for secret in (b"SMITH", b"4711", b"19500101", ROOT.encode(), today):
+    for secret in (b"SMITH", b"ID-4711", b"19500101", ROOT.encode(), today):
         assert secret in (tmp_path / "identified.dcm").read_bytes()
         assert secret not in (tmp_path / "pseudonym.dcm").read_bytes()
     source = dcmread(volume.source.files[0])

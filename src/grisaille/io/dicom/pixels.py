@@ -191,7 +191,7 @@ def _warnings(series: SeriesInfo, slices: Sequence[SliceHeader], padded: int) ->
     warnings = []
     if padded:
         filling = _FILLING.get(series.modality, 0.0)
-        warnings.append(f"{series.label}: {padded} padding pixels were set to {filling:g}")
+        warnings.append(f"{series.label}: set {counted(padded, 'padding pixel')} to {filling:g}")
     unscaled = sum(header.slope is None for header in slices)
     if unscaled:
         warnings.append(f"{series.label}: {counted(unscaled, 'file')} without RescaleSlope; 1 was taken")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from grisaille.core.errors import GrisailleError, OutputError
+from grisaille.core.errors import Cancelled, GrisailleError, OutputError
 from grisaille.core.safe_write import replacing
 from grisaille.io.dicom.tags import DAMAGE, quiet
 from grisaille.io.export.codes import Term
@@ -43,13 +43,16 @@ def save_whole(made: Any, path: str | os.PathLike[str], is_same: Callable[[Path]
         try:
             with quiet():
                 is_whole = is_same(temporary)
-        except (*DAMAGE, GrisailleError):
-            is_whole = False
+            why = None
+        except (MemoryError, Cancelled):
+            raise
+        except (*DAMAGE, GrisailleError) as error:
+            is_whole, why = False, error
         if not is_whole:
             raise OutputError(
                 f"{Path(path).name} was not written whole: what was read back differs; "
                 "check that the disk has room and is sound"
-            )
+            ) from why
 
 
 def write(made: Any, path: Path) -> None:
