@@ -53,6 +53,31 @@ def place_of(row):
     return row.centroid_s_mm, row.centroid_p_mm, row.centroid_l_mm
 
 
+def test_shares_are_told_apart_by_their_log_odds_and_rows_keep_the_shares():
+    grid = Grid.from_spacing((6, 8, 8), 4.0)
+    study, _ = noisy(grid)
+    odds = np.random.default_rng(1).normal(-8, 2, grid.shape)
+    odds[2:4, 2:4, 1:3] = 3
+    shares = 1 / (1 + np.exp(-odds))
+    labels = halves(grid)
+    rows, z_map = find_organs(replace(anomaly_of(shares, grid), by_odds=True), labels, study)
+    plain_rows, plain_map = find_organs(anomaly_of(odds, grid), labels, study)
+    np.testing.assert_allclose(z_map.z, plain_map.z, atol=2e-3)
+    assert [row.id for row in rows] == [row.id for row in plain_rows] == [1, 2]
+    assert rows[0].z_top == pytest.approx(plain_rows[0].z_top, abs=2e-3)
+    assert rows[0].z_max == pytest.approx(plain_rows[0].z_max, abs=2e-3)
+    assert rows[0].score_max == pytest.approx(shares.max())
+    assert rows[0].score_mean == pytest.approx(shares[..., :4].mean(), rel=1e-5)
+    assert place_of(rows[0]) == pytest.approx(place_of(plain_rows[0]))
+
+
+def test_shares_of_nothing_and_all_have_finite_log_odds():
+    grid = Grid.from_spacing((4, 4, 4), 4.0)
+    shares = np.zeros(grid.shape)
+    shares[0, 0] = 1.0
+    assert np.isfinite(replace(anomaly_of(shares, grid), by_odds=True).spreading).all()
+
+
 # --- against the oracle
 
 

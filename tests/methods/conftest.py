@@ -11,6 +11,8 @@ from grisaille.core.run import Run
 from grisaille.flows.load import find_weights
 from grisaille.methods import catalog
 from grisaille.methods.anomalyclip.config import AnomalyClipConfig
+from grisaille.methods.anomalyclip.demo.pictures import BRIGHT_SUV
+from grisaille.methods.anomalyclip.demo.teaching import ALONE
 from grisaille.methods.autopaint.config import AutoPaintConfig
 from grisaille.methods.base import Method
 from grisaille.methods.mvg.config import MvgConfig, Numerics, Preset
@@ -39,7 +41,12 @@ CONFIGS: dict[str, Small] = {
     "anomalyclip": Small(
         "anomalyclip",
         AnomalyClipConfig(
-            token_mm=16.0, step_mm=10.0, ct_windows=(-160.0, 240.0), alone=3, epochs=3, learning_rate=5e-3
+            token_mm=10.0,
+            step_mm=10.0,
+            ct_windows=(-160.0, 240.0),
+            pet_windows=(0.0, BRIGHT_SUV),
+            alone=ALONE,
+            epochs=3,
         ),
         promised_on=1,
         sick=5,

@@ -40,7 +40,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
 def _add_clip_demo(methods: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     text = (
         "teach the small CLIP that ships with AnomalyCLIP anew, on captioned slices of synthetic patients alone; "
-        "takes some 40 minutes of one core and 4 GB of memory"
+        "takes about an hour of two cores and 6 GB of memory"
     )
     one = methods.add_parser("clip-demo", help="teach the small CLIP that ships", description=text)
     one.add_argument("--out", required=True, type=Path, metavar="FILE", help="the network is written there")
@@ -53,7 +53,13 @@ def _add_clip_demo(methods: argparse._SubParsersAction[argparse.ArgumentParser])
     )
     one.add_argument("--steps", type=options.positive, metavar="N", help="of the teaching (as the one that ships)")
     one.add_argument("--seed", type=int, metavar="N", help="every random number comes from it (as the one that ships)")
-    one.add_argument("--threads", type=options.positive, default=1, metavar="N", help="CPU threads of the network (1)")
+    one.add_argument(
+        "--threads",
+        type=options.positive,
+        default=2,
+        metavar="N",
+        help="CPU threads of the network (2); others round otherwise",
+    )
     one.set_defaults(teaches=True)
 
 

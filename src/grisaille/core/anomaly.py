@@ -19,9 +19,11 @@ from grisaille.core.volume import Source, Volume, read_only
 BODY = "body"
 """Key of the body mask among the extras of an anomaly map."""
 
-
 ORGANS = "organs"
 """Key of the organs' label numbers among the extras, where there is to be a threshold for each."""
+
+_LEAST_SHARE = 1e-6
+"""Log-odds are told no nearer to 0 and 1 than this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +62,9 @@ class AnomalyMap:
         What the method tells of each finding besides the score.
     incomplete
         In a few words, what of the study was not looked at yet; empty for a whole map.
+    by_odds
+        Whether scores are shares from 0 to 1, as of a softmax: how far they spread is then told of their log-odds,
+        since next to 0 and 1 they hardly can.
     """
 
     scores: npt.NDArray[np.float32]
@@ -71,6 +76,7 @@ class AnomalyMap:
     source: Source = field(default_factory=Source)
     measures: tuple[Measure, ...] = ()
     incomplete: str = ""
+    by_odds: bool = False
 
     def __post_init__(self) -> None:
         scores = frozen(self.scores, np.float32)
@@ -92,6 +98,14 @@ class AnomalyMap:
         if BODY not in self.extras:
             return np.ones(self.grid.shape, dtype=bool)
         return self.extras[BODY].voxels.astype(bool)
+
+    @property
+    def spreading(self) -> npt.NDArray[np.float32]:
+        """(z, y, x) what standard deviations are taken of: the scores, or their log-odds."""
+        if not self.by_odds:
+            return self.scores
+        shares = np.clip(self.scores, _LEAST_SHARE, 1 - _LEAST_SHARE, dtype=np.float64)
+        return np.asarray(np.log(shares / (1 - shares)), dtype=np.float32)
 
     @property
     def organs(self) -> npt.NDArray[np.uint16] | None:

@@ -8,29 +8,32 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from grisaille import phantom
 from grisaille.core.calibration import CalibrationSource
+from grisaille.core.labels import Labels
 from grisaille.core.run import Progress, Run
 from grisaille.core.study import Case
 from grisaille.flows.load import find_weights, save_method
 from grisaille.methods.anomalyclip.config import AnomalyClipConfig, ClipName
 from grisaille.methods.anomalyclip.demo.captions import HOSTS
-from grisaille.methods.anomalyclip.demo.pictures import TOKEN_MM
+from grisaille.methods.anomalyclip.demo.pictures import BRIGHT_SUV, TOKEN_MM
 from grisaille.methods.anomalyclip.demo.teaching import ALONE
 from grisaille.methods.anomalyclip.method import AnomalyCLIP
 from grisaille.methods.anomalyclip.state import METHOD
 from grisaille.weights.store import sha256_of
 
-SHOWN, HEALTHY, SEED = 20, 8, 20265
+SHOWN, LESIONS, HEALTHY, SEED = 24, 6, 8, 20265
 SCAN = phantom.Scan(arms=phantom.Arms.RANDOM, ct_spacing_mm=4.0)
 CONFIG = AnomalyClipConfig(
     backbone=ClipName.DEMO,
     token_mm=TOKEN_MM,
     ct_windows=(),
+    pet_windows=(0.0, BRIGHT_SUV),
     tile=64,
     alone=ALONE,
     epochs=40,
@@ -49,13 +52,22 @@ def make_anomalyclip(out: Path, *, shown: int = SHOWN, healthy: int = HEALTHY, w
     work
         Keeps what was done, so that what was broken off goes on; forgotten if None.
     """
-    sick = phantom.cohort(shown, run.seed, lesions=True, scan=SCAN, hosts=HOSTS)
+    sick = [_shown(int(np.random.SeedSequence([run.seed, number]).generate_state(1)[0])) for number in range(shown)]
     method = AnomalyCLIP.create(CONFIG, find_weights(METHOD, CONFIG))
     with TemporaryDirectory(prefix="grisaille-") as folder:
         # Their healthy slices are enough to learn from; none of the healthy patients is.
-        learned = method.fit_in(work or Path(folder), tuple(replace(case, healthy=False) for case in sick), run)
-    well: tuple[Case, ...] = phantom.cohort(healthy, run.seed + 1, lesions=False, scan=SCAN)
+        learned = method.fit_in(work or Path(folder), sick, run)
+    well = phantom.cohort(healthy, run.seed + 1, lesions=False, scan=SCAN)
     save_method(learned.calibrate(well, run).calibrated_on(CalibrationSource.SYNTHETIC), out)
+
+
+def _shown(seed: int) -> Case:
+    """A patient with many lesions, of which those that PET shows are marked."""
+    made = phantom.patient(seed, lesions=LESIONS, scan=SCAN, hosts=HOSTS)
+    seen = [lesion.id for lesion in made.lesion_list if not lesion.is_ct_only]
+    truth = made.lesions
+    marked = Labels(np.where(np.isin(truth.voxels, seen), truth.voxels, 0), truth.grid, truth.names)
+    return Case(lambda: made.study, f"phantom-{seed}", marked, healthy=False)
 
 
 def _tell(step: Progress) -> None:

@@ -15,7 +15,7 @@ from grisaille.methods.anomalyclip.demo.pictures import library
 from grisaille.methods.anomalyclip.demo.training import Plan, teach
 from grisaille.weights.bundle import write_bundle
 
-PATIENTS, STEPS, SEED = 56, Plan.steps, 20264
+PATIENTS, STEPS, SEED = 80, Plan.steps, 20264
 
 
 def make_clip_demo(out: Path, patients: int, steps: int, *, work: Path | None = None, run: Run) -> tuple[float, ...]:

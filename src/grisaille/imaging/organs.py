@@ -41,13 +41,15 @@ everywhere, the least specks would else stand out of quiet organs a thousandfold
 class _Part:
     """An organ as far as it was judged.
 
-    ``core`` is what its statistics are of, and ``scores`` (n,) are those in it; one z is ``spread``.
+    ``core`` is what its statistics are of, and ``scores`` and ``spreading`` (n,) are those in it; one z is ``spread``
+    of the latter.
     """
 
     id: int
     judged: Region
     core: Region
     scores: npt.NDArray[np.float32]
+    spreading: npt.NDArray[np.float32]
     median: float
     spread: float
     borrowed: bool = False
@@ -87,15 +89,16 @@ def find_organs(
     if not 0 <= edge_mm < np.inf:
         raise ConfigError(f"the edge left out of organs is {edge_mm} mm, expected 0 or more")
     there = on_grid(labels, anomaly.grid)
-    parts = _with_units(list(_judged(there, anomaly, edge_mm)))
+    spreading = anomaly.spreading
+    parts = _with_units(list(_judged(there, anomaly, spreading, edge_mm)))
     if not parts:
         raise InputError(misses(labels, there, called))
     z = np.zeros(anomaly.grid.shape, dtype=np.float32)
     for part in parts:
-        values = part.judged.values(anomaly.scores)
+        values = part.judged.values(spreading)
         z[part.judged.box][part.judged.mask] = _in_units(values, part)
     measured = _measured(labels, study)
-    rows = [_row(part, labels, anomaly.grid, anomaly.scores, measured[part.id]) for part in parts]
+    rows = [_row(part, labels, anomaly, spreading, measured[part.id]) for part in parts]
     rows.sort(key=lambda row: (-row.z_top, row.id))
     there_named = Labels(there, anomaly.grid, labels.names, anomaly.source)
     return tuple(rows), OrganMap(there_named, z, edge_mm, called)
@@ -115,7 +118,9 @@ def _regions(voxels: npt.NDArray[np.uint16]) -> Iterator[tuple[int, Region]]:
             yield number, Region((box[0].start, box[1].start, box[2].start), voxels[box] == number)
 
 
-def _judged(voxels: npt.NDArray[np.uint16], anomaly: AnomalyMap, edge_mm: float) -> Iterator[_Part]:
+def _judged(
+    voxels: npt.NDArray[np.uint16], anomaly: AnomalyMap, spreading: npt.NDArray[np.float32], edge_mm: float
+) -> Iterator[_Part]:
     """The organs of which something was judged, with their own units."""
     body = anomaly.body
     for number, region in _regions(voxels):
@@ -125,12 +130,12 @@ def _judged(voxels: npt.NDArray[np.uint16], anomaly: AnomalyMap, edge_mm: float)
         core = replace(judged, mask=judged.mask & _deep(region, anomaly.grid, edge_mm))
         if not core.mask.any():
             core = judged
-        scores = core.values(anomaly.scores)
-        median = float(np.median(scores))
-        deviation = float(np.median(np.abs(scores - median)))
-        is_even = deviation <= _EVEN * float(np.abs(scores).max())
-        spread = 0.0 if scores.size < FEWEST or is_even else _NORMAL * deviation
-        yield _Part(number, judged, core, scores, median, spread)
+        values = core.values(spreading)
+        median = float(np.median(values))
+        deviation = float(np.median(np.abs(values - median)))
+        is_even = deviation <= _EVEN * float(np.abs(values).max())
+        spread = 0.0 if values.size < FEWEST or is_even else _NORMAL * deviation
+        yield _Part(number, judged, core, core.values(anomaly.scores), values, median, spread)
 
 
 def _deep(region: Region, grid: Grid, edge_mm: float) -> npt.NDArray[np.bool_]:
@@ -155,7 +160,7 @@ def _with_units(parts: list[_Part]) -> list[_Part]:
     if own:
         common = float(np.median(own))
     else:
-        off = [part.scores - part.median for part in parts]
+        off = [part.spreading - part.median for part in parts]
         common = float(np.sqrt(np.mean(np.square(np.concatenate(off or [np.zeros(1)]), dtype=np.float64))))
     return [part if part.spread else replace(part, spread=common, borrowed=True) for part in parts]
 
@@ -166,8 +171,11 @@ def _in_units(scores: npt.NDArray[np.float32], part: _Part) -> npt.NDArray[np.fl
     return np.asarray((scores - part.median) / part.spread, dtype=np.float32)
 
 
-def _row(part: _Part, labels: Labels, grid: Grid, scores: npt.NDArray[np.float32], measured: _Measured) -> Organ:
+def _row(
+    part: _Part, labels: Labels, anomaly: AnomalyMap, spreading: npt.NDArray[np.float32], measured: _Measured
+) -> Organ:
     """The row of one organ, without a percentile."""
+    grid, scores = anomaly.grid, anomaly.scores
     wanted = max(1, round(TOP_ML / grid.voxel_ml))
     top = replace(part.core, mask=top_component(scores[part.core.box], part.core.mask, wanted))
     of_top = top.values(scores)
@@ -177,8 +185,8 @@ def _row(part: _Part, labels: Labels, grid: Grid, scores: npt.NDArray[np.float32
         id=part.id,
         name=labels.names.get(part.id, f"organ {part.id}"),
         volume_ml=measured.volume_ml,
-        z_top=float(_in_units(of_top, part).sum(dtype=np.float64)) / max(of_top.size, wanted),
-        z_max=float(_in_units(part.scores.max(keepdims=True), part)[0]),
+        z_top=float(_in_units(top.values(spreading), part).sum(dtype=np.float64)) / max(of_top.size, wanted),
+        z_max=float(_in_units(part.spreading.max(keepdims=True), part)[0]),
         percentile=None,
         score_mean=float(part.scores.mean(dtype=np.float64)),
         score_p95=p95,

@@ -17,7 +17,7 @@ from grisaille.weights.store import find
 
 pytestmark = pytest.mark.ai
 
-FINGERPRINT = "2b30056ef48ce4f1f8aba06b3b3dc6aceab4a985c5a31f9b6287844bbe0681b3"
+FINGERPRINT = "5ad24113fff455823e6c5ddbee2f5b34a32c2395a6e8faf4ace1eae8584181b0"
 
 
 def test_it_is_found_without_a_network_and_knows_its_words() -> None:

@@ -255,6 +255,7 @@ class AnomalyCLIP:
             self._promise(key, run),
             extras={BODY: Volume(scores > 0, grid, name=BODY)},
             source=study.main.source,
+            by_odds=True,
         )
 
     def _promise(self, key: str, run: Run) -> Calibration:

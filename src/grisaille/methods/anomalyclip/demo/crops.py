@@ -20,8 +20,8 @@ SHAPES = ((16, 16), (16, 24), (24, 16))
 WHOLE = (28, 42)
 """The same of a step that shows about the whole of slices."""
 
-_WHOLE_SHARE = 0.1
-_PET_SHARE = 0.6
+_WHOLE_SHARE = 0.3
+_PET_SHARE = 0.85
 _LESION_SLICE = 0.4
 _PAINTED = 0.75
 _GAIN, _SHIFT_HU = (0.03, 0.15), 8.0

@@ -32,8 +32,10 @@ SAMPLES = 4
 DAMAGED_SHARE = 0.3
 """Of a token that lesions take up, for it to be called damaged; with less it is called nothing."""
 
-_SETTINGS = AnomalyClipConfig()
-WINDOWS = (*_SETTINGS.windows(Modality.CT)[:2], *_SETTINGS.windows(Modality.PET))
+BRIGHT_SUV = 6.0
+"""Where the window of PET ends: lower than for real images, since half of the phantoms' lesions are faint."""
+
+WINDOWS = (*AnomalyClipConfig().windows(Modality.CT)[:2], (0.0, BRIGHT_SUV))
 """Lung, soft tissue and SUV, each a picture of its own; all but the last are of CT."""
 
 

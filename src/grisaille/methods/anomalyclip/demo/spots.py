@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from grisaille.methods.anomalyclip.demo.captions import SPARED, TISSUES, UNSURE
+from grisaille.methods.anomalyclip.demo.pictures import BRIGHT_SUV
 
 SAMPLE_MM = 2.5
 """Width of a sample of the labels; images are twice as fine."""
@@ -21,9 +22,6 @@ _PSF_PX = 2.7
 """Standard deviation of the phantoms' PET, about 8 mm full width at half maximum."""
 
 _LEAST_SUV, _HIGHEST_SUV, _FAINT_SUV = 1.8, 14.0, 3.5
-_BRIGHT_SUV = 10.0
-"""What a PET's window ends at: a spot is seen only as far as it differs below."""
-
 _LEAST_SEEN = 0.25
 """Of what is around: a fainter spot is called nothing."""
 
@@ -113,7 +111,7 @@ def paint_pet(image: Floats, spot: Spot, rng: np.random.Generator) -> bool:
     uptake = ndimage.gaussian_filter(np.where(core, min(0.8, level), level * whole).astype(np.float32), _PSF_PX)
     grain = np.clip(image / (ndimage.uniform_filter(image, 13) + 0.05), 0.7, 1.4) ** 0.7
     image[:] = image * (1 - share) + thick * uptake * grain
-    shown, before = (min(value, _BRIGHT_SUV) for value in (thick * level, around))
+    shown, before = (min(value, BRIGHT_SUV) for value in (thick * level, around))  # in the window
     return shown > (1 + _LEAST_SEEN) * before
 
 

@@ -47,7 +47,7 @@ class Plan:
         Of pictures in a step, about.
     """
 
-    steps: int = 3600
+    steps: int = 8000
     tokens: int = 4096
     rate: float = 2e-3
     warm_up: int = 100
