@@ -1,6 +1,6 @@
 """The model that ships with the small CLIP, on lesions in organs that it never saw with one, beside plain rules.
 
-    python benchmarks/clip_demo.py [--model anomalyclip/demo] [--patients 10]
+    python benchmarks/clip_demo.py [--model anomalyclip/demo] [--patients 10] [--seed 777001]
 
 Torsos of synthetic patients with 1 to 6 lesions of lung, liver and nodes; the CLIP and its prompts saw lesions of
 marrow, muscle and fat, and spots painted into all but lung and liver. Measured beside it: the same CLIP with the words
@@ -94,13 +94,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="anomalyclip/demo")
     parser.add_argument("--patients", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=SEED, help="of the patients; only the usual one's figures are kept")
     given = parser.parse_args()
     method = load_method(given.model)
     assert isinstance(method, AnomalyCLIP)
     every: dict[str, list[Scored]] = {}
     started = time.process_time()
     for number in range(given.patients):
-        made = phantom.patient(int(np.random.SeedSequence([SEED, number]).generate_state(1)[0]), hosts=UNSEEN)
+        made = phantom.patient(int(np.random.SeedSequence([given.seed, number]).generate_state(1)[0]), hosts=UNSEEN)
         truth = made.lesions.voxels > 0
         body = body_mask(made.study.main)
         with TemporaryDirectory() as folder:
@@ -112,7 +113,8 @@ def main() -> None:
     told = f"{given.patients} patients, {len(sick)} slices, {sick.sum()} with a lesion, {marked.mean():.2%} of the body"
     print(told, f"{time.process_time() - started:.0f} CPU-s", sep="; ")
     print(markdown(rows))
-    print(write("clip_demo", {"model": given.model, "told": told, "rows": rows}))
+    if given.seed == SEED:
+        print(write("clip_demo", {"model": given.model, "told": told, "rows": rows}))
 
 
 if __name__ == "__main__":

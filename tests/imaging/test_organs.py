@@ -75,7 +75,10 @@ def test_shares_of_nothing_and_all_have_finite_log_odds():
     grid = Grid.from_spacing((4, 4, 4), 4.0)
     shares = np.zeros(grid.shape)
     shares[0, 0] = 1.0
-    assert np.isfinite(replace(anomaly_of(shares, grid), by_odds=True).spreading).all()
+    study, _ = noisy(grid)
+    rows, z_map = find_organs(replace(anomaly_of(shares, grid), by_odds=True), halves(grid), study)
+    assert np.isfinite(z_map.z).all()
+    assert np.isfinite([row.z_top for row in rows]).all()
 
 
 # --- against the oracle

@@ -40,7 +40,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
 def _add_clip_demo(methods: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     text = (
         "teach the small CLIP that ships with AnomalyCLIP anew, on captioned slices of synthetic patients alone; "
-        "takes about an hour of two cores and 6 GB of memory"
+        "takes about an hour of two cores and 5 GB of memory"
     )
     one = methods.add_parser("clip-demo", help="teach the small CLIP that ships", description=text)
     one.add_argument("--out", required=True, type=Path, metavar="FILE", help="the network is written there")

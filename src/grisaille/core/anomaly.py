@@ -22,9 +22,6 @@ BODY = "body"
 ORGANS = "organs"
 """Key of the organs' label numbers among the extras, where there is to be a threshold for each."""
 
-_LEAST_SHARE = 1e-6
-"""Log-odds are told no nearer to 0 and 1 than this."""
-
 
 @dataclass(frozen=True, eq=False)
 class SliceScores:
@@ -98,14 +95,6 @@ class AnomalyMap:
         if BODY not in self.extras:
             return np.ones(self.grid.shape, dtype=bool)
         return self.extras[BODY].voxels.astype(bool)
-
-    @property
-    def spreading(self) -> npt.NDArray[np.float32]:
-        """(z, y, x) what standard deviations are taken of: the scores, or their log-odds."""
-        if not self.by_odds:
-            return self.scores
-        shares = np.clip(self.scores, _LEAST_SHARE, 1 - _LEAST_SHARE, dtype=np.float64)
-        return np.asarray(np.log(shares / (1 - shares)), dtype=np.float32)
 
     @property
     def organs(self) -> npt.NDArray[np.uint16] | None:

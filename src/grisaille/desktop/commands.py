@@ -50,5 +50,6 @@ def measure_labels(viewer: napari.viewer.Viewer) -> None:
     layer = chosen[0]
     labels = labels_as_painted(layer)
     study = measured_on(labels, layer.name, viewer)
-    labels_from(layer, tuple(study.volumes.values()))  # refuses a plain layer that was painted on none of them
+    if THING not in layer.metadata:
+        labels_from(layer, tuple(study.volumes.values()))  # refuses one that was painted on none of them
     review_of(viewer).follow(layer, labels, study)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+from scipy import ndimage, special
 
 from grisaille.core.anomaly import AnomalyMap
 from grisaille.core.errors import ConfigError, InputError
@@ -35,6 +35,10 @@ _EVEN = 1e-6
 _QUIET = 0.01
 """An organ whose unit is below this share of the largest has none of its own: in maps that are next to nothing almost
 everywhere, the least specks would else stand out of quiet organs a thousandfold."""
+
+
+_LEAST_SHARE = 1e-6
+"""Log-odds are told no nearer to 0 and 1 than this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +93,7 @@ def find_organs(
     if not 0 <= edge_mm < np.inf:
         raise ConfigError(f"the edge left out of organs is {edge_mm} mm, expected 0 or more")
     there = on_grid(labels, anomaly.grid)
-    spreading = anomaly.spreading
+    spreading = _spreading(anomaly)
     parts = _with_units(list(_judged(there, anomaly, spreading, edge_mm)))
     if not parts:
         raise InputError(misses(labels, there, called))
@@ -102,6 +106,14 @@ def find_organs(
     rows.sort(key=lambda row: (-row.z_top, row.id))
     there_named = Labels(there, anomaly.grid, labels.names, anomaly.source)
     return tuple(rows), OrganMap(there_named, z, edge_mm, called)
+
+
+def _spreading(anomaly: AnomalyMap) -> npt.NDArray[np.float32]:
+    """(z, y, x) what standard deviations are taken of: the scores, or their log-odds."""
+    if not anomaly.by_odds:
+        return anomaly.scores
+    shares = np.clip(anomaly.scores, _LEAST_SHARE, 1 - _LEAST_SHARE, dtype=np.float64)
+    return np.asarray(special.logit(shares), dtype=np.float32)
 
 
 def on_grid(labels: Labels, grid: Grid) -> npt.NDArray[np.uint16]:
